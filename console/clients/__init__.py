@@ -1,0 +1,1 @@
+"""The only importers of drivers: SSH, SQL, Redis, HTTP."""

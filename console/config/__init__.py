@@ -1,0 +1,1 @@
+"""Configuration: YAML with positions, models, secret references, paths, schema."""

@@ -1,0 +1,1 @@
+"""The embedded world behind `opsconsole demo`: real protocols, stand-in programs."""

@@ -1,0 +1,89 @@
+"""Checklists: confirmations in order, marks on them, and one live walk through them.
+
+Owns the values and how marks fold into an item's state. Must not parse Markdown (`formats.markdown` does) nor store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One confirmation. `id` is stable while its text and section stay; `line` counts from 1 in the file; `done` is the
+    file's own `[x]`; `commands` are the code spans and blocks that belong to it, exact."""
+
+    id: str
+    text: str
+    section: str
+    line: int
+    done: bool
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseCommand:
+    """A command block that belongs to no item."""
+
+    line: int
+    section: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checklist:
+    """A parsed file. `name` is its stem, `title` its first heading."""
+
+    name: str
+    title: str
+    items: tuple[Item, ...]
+    commands: tuple[LooseCommand, ...] = ()
+
+
+class MarkKind(StrEnum):
+    """What an operator can say of an item."""
+
+    TICK = "tick"
+    SKIP = "skip"
+    FAIL = "fail"
+    REOPEN = "reopen"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One statement by one operator about one item."""
+
+    item: str
+    kind: MarkKind
+    who: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """An item with what has been said of it: `state` is open, done, skipped or failed; `note` the newest words."""
+
+    item: Item
+    state: str
+    who: str = ""
+    at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChecklistView:
+    """A checklist as a pane shows it. `session` is None while only the file speaks."""
+
+    name: str
+    title: str
+    session: int | None
+    items: tuple[Walked, ...]
+
+    @property
+    def done(self) -> int:
+        """Items no longer open (done or skipped)."""
+        return sum(walked.state in ("done", "skipped") for walked in self.items)

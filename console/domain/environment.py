@@ -1,0 +1,254 @@
+"""A named target: its hosts, its application, how it is protected, and what discovery found out about it.
+
+Owns what the configuration becomes once it is valid. Must not know YAML, nor reach anything.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from console.domain.documents import Json
+from console.domain.health import ProbeSpec
+from console.domain.redact import Secret
+
+
+class Tier(StrEnum):
+    """How an environment is protected. Protected ones need their name typed and an open change window."""
+
+    PROTECTED = "protected"
+    NORMAL = "normal"
+
+
+class Layout(StrEnum):
+    """How the application lies on its hosts: release directories behind a `current` link, or one tree."""
+
+    RELEASES = "releases"
+    IN_PLACE = "in-place"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshTarget:
+    """Where `ssh` goes. Either `alias` (a name or user@host for `ssh -G`), or an explicit `host`; never both."""
+
+    alias: str = ""
+    host: str = ""
+    port: int = 22
+    user: str = ""
+    identity_file: str = ""
+    known_hosts: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One machine of an environment. `path` is set only where this host keeps the application elsewhere."""
+
+    name: str
+    ssh: SshTarget
+    roles: tuple[str, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSource:
+    """Where a deploy takes code from: a git URL with a default ref, or a tar archive on this machine."""
+
+    git: str = ""
+    ref: str = ""
+    archive: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSpec:
+    """The application on a host. `root` is artisan's directory below the tree; `shared` is linked into releases."""
+
+    path: str
+    root: str = ""
+    layout: Layout = Layout.RELEASES
+    source: CodeSource | None = None
+    php: str = "php"
+    shared: tuple[str, ...] = (".env", "storage")
+    keep: int = 5
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPaths:
+    """Absolute paths of the application on one host."""
+
+    base: str
+    tree: str
+    root: str
+    releases: str
+    current: str
+    shared: str
+    control: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a host must prove before the first change; app_key is the first 12 hex of the key text's SHA-256."""
+
+    app_env: str
+    app_key: str
+    database: str
+
+
+class Via(StrEnum):
+    """From where an address is meant: as the application's host sees it, or as this machine does."""
+
+    HOST = "host"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlTarget:
+    """One SQL database. `driver` is mysql, pgsql or sqlite; `file` is for sqlite only; `prefix` is the tables'."""
+
+    driver: str
+    host: str = ""
+    port: int = 0
+    socket: str = ""
+    database: str = ""
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    file: str = ""
+    prefix: str = ""
+    via: Via = Via.HOST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisTarget:
+    """One Redis database. `prefix` is put before every key by the application's client."""
+
+    host: str = ""
+    port: int = 6379
+    socket: str = ""
+    database: int = 0
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    prefix: str = ""
+    via: Via = Via.HOST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConnection:
+    """One of Laravel's queue connections: `driver` is database or redis, `target` names the SQL or Redis connection."""
+
+    name: str
+    driver: str
+    target: str
+    table: str = "jobs"
+    queue: str = "default"
+    retry_after: int = 90
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFacts:
+    """What an application says of itself: read from its host by discovery, overridden by the config.
+
+    `sql` and `redis` are keyed by Laravel's connection names. `timezone` is the application's, in which `failed_at` is
+    written. `failed_driver` is `database-uuids`, `database`, or something this console cannot read.
+    """
+
+    laravel: str
+    app_env: str
+    app_key_hash: str
+    timezone: str
+    sql: Mapping[str, SqlTarget]
+    redis: Mapping[str, RedisTarget]
+    queues: tuple[QueueConnection, ...]
+    default_queue: str
+    failed_driver: str
+    failed_sql: str
+    failed_table: str
+    batches_sql: str
+    batches_table: str
+    default_sql: str
+    cache_store: str = ""
+    cache_redis: str = ""
+
+    @property
+    def database(self) -> str:
+        """The identity's `name@host:port`, or the file for SQLite."""
+        target = self.sql.get(self.default_sql)
+        if target is None:
+            return ""
+        if target.driver == "sqlite":
+            return target.file
+        return (
+            f"{target.database}@{target.host or target.socket}:{target.port}"
+            if target.host
+            else (f"{target.database}@{target.socket}")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """One file to follow, absolute on its host."""
+
+    host: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One named target, fully resolved. `overrides` is what the config states in place of discovery."""
+
+    name: str
+    tier: Tier
+    url: str
+    app: AppSpec
+    hosts: tuple[Host, ...]
+    identity: Identity | None = None
+    health: tuple[ProbeSpec, ...] = ()
+    logs: tuple[str, ...] = ()
+    supervisor: tuple[str, ...] = ()
+    checklists: tuple[str, ...] = ()
+    overrides: Mapping[str, Json] = field(default_factory=dict)
+    config_hash: str = ""
+    ssh_config: str = ""
+
+    @property
+    def protected(self) -> bool:
+        """Whether changes need the name typed and a change window."""
+        return self.tier is Tier.PROTECTED
+
+    def host(self, name: str) -> Host:
+        """The host of that name; KeyError when there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
+
+    def primary(self) -> Host:
+        """The first host with the role `primary`, else the first host: it holds the lock and runs `once` commands."""
+        return next((host for host in self.hosts if "primary" in host.roles), self.hosts[0])
+
+    def on(self, where: str) -> tuple[Host, ...]:
+        """The hosts a step's `on:` names: `all`, `primary`, or a role."""
+        if where == "all":
+            return self.hosts
+        if where == "primary":
+            return (self.primary(),)
+        return tuple(host for host in self.hosts if where in host.roles)
+
+    def paths(self, host: Host) -> AppPaths:
+        """Where everything of the application lies on `host`."""
+        base = (host.path or self.app.path).rstrip("/") or "/"
+        released = self.app.layout is Layout.RELEASES
+        tree = posixpath.join(base, "current") if released else base
+        parent, name = posixpath.split(base)
+        control = posixpath.join(base, ".opsconsole") if released else posixpath.join(parent, f".opsconsole-{name}")
+        return AppPaths(
+            base=base,
+            tree=tree,
+            root=posixpath.join(tree, self.app.root).rstrip("/"),
+            releases=posixpath.join(base, "releases"),
+            current=posixpath.join(base, "current"),
+            shared=posixpath.join(base, "shared"),
+            control=self.app.control or control,
+        )

@@ -1,0 +1,1 @@
+"""Pure domain values turned into rows, text and JSON."""

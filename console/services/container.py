@@ -1,0 +1,45 @@
+"""What wiring hands to the screen: a plain container of services.
+
+Owns nothing but the list. Must not build anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from console.domain.environment import Environment
+from console.domain.policy import Operator
+from console.ports import (
+    Background,
+    Board,
+    Checklists,
+    Clock,
+    FailedJobs,
+    Polling,
+    Publish,
+    Runs,
+    Windows,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a screen can use. `close` stops every thread within its bounded join."""
+
+    environments: tuple[Environment, ...]
+    operator: Operator
+    clock: Clock
+    board: Board
+    polling: Polling
+    background: Background
+    failed: FailedJobs
+    runs: Runs
+    checklists: Checklists
+    windows: Windows
+    close: Callable[[], None]
+
+
+ServicesFactory = Callable[[Publish], Services]
+"""How the screen gets its services: wiring's function, called behind the first painted frame in a thread of its own.
+Raises ConfigError when the configuration is wrong."""

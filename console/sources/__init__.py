@@ -1,0 +1,1 @@
+"""One file per data source; the index below has one line each."""

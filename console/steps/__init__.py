@@ -1,0 +1,1 @@
+"""One file per step kind; the index below has one line each."""

@@ -1,0 +1,1 @@
+"""One file per pane; the index below has one line each."""

@@ -1,0 +1,1 @@
+"""The composition root: builds clients, sources, steps and services from a configuration."""
