@@ -15,7 +15,7 @@ from threading import Event as Flag
 from typing import Protocol, TypeVar
 
 from console.domain.actions import Action
-from console.domain.checklists import ChecklistView, MarkKind
+from console.domain.checklists import ChecklistView, Mark, MarkKind, Session
 from console.domain.documents import Json
 from console.domain.environment import AppFacts, Environment
 from console.domain.failures import FailedDetail, FailedFilter, FailedPage
@@ -298,6 +298,30 @@ class RunStore(Protocol):
 
     def take(self, request: Request, seq: int) -> None:
         """Marks it taken by the event `seq`."""
+        ...
+
+
+class MarkStore(Protocol):
+    """Checklist sessions and the marks in them, each write one durable transaction; marks are only ever added."""
+
+    def open_session(self, environment: str, checklist: str, *, who: str, at: datetime) -> Session:
+        """Opens a session, or returns the newest open one of that checklist when a colleague was first."""
+        ...
+
+    def newest_open(self, environment: str, checklist: str) -> Session | None:
+        """The newest session of that checklist that is not closed."""
+        ...
+
+    def add(self, session: int, mark: Mark) -> None:
+        """Adds one mark. UsageError when the session is unknown or closed."""
+        ...
+
+    def marks(self, session: int) -> tuple[Mark, ...]:
+        """All marks of a session in the order they were made."""
+        ...
+
+    def changed(self) -> int:
+        """A number that differs after any commit by anybody, at once."""
         ...
 
 

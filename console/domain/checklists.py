@@ -64,6 +64,18 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One live walk through a checklist by any number of operators. `closed_at` is None while it is open."""
+
+    id: int
+    environment: str
+    checklist: str
+    who: str
+    opened_at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
     """An item with what has been said of it: `state` is open, done, skipped or failed; `note` the newest words."""
 
