@@ -20,6 +20,7 @@ from console.domain.documents import Json
 from console.domain.environment import AppFacts, Environment
 from console.domain.failures import FailedDetail, FailedFilter, FailedPage
 from console.domain.health import ProbeResult, ProbeSpec
+from console.domain.logs import FollowStatus, LogRing
 from console.domain.policy import ChangeWindow, Confirmation
 from console.domain.redact import Secret
 from console.domain.runs import Event, EventKind, Plan, RunRow, RunView
@@ -437,4 +438,24 @@ class Windows(Protocol):
     def close(self, environment: str) -> None: ...
     def current(self, environment: str) -> ChangeWindow | None:
         """The open window, if any; at once."""
+        ...
+
+
+class Tails(Protocol):
+    """Following the log files of the selected environment. More lines are published as `("logs", ENVIRONMENT)`."""
+
+    def select(self, environment: str) -> None:
+        """Follows this environment's files from now on and no others; at once."""
+        ...
+
+    def ring(self, environment: str) -> LogRing:
+        """The newest blocks; the same object as long as the environment is known; at once."""
+        ...
+
+    def statuses(self, environment: str) -> tuple[FollowStatus, ...]:
+        """How each followed file stands; empty when the environment names no logs; at once."""
+        ...
+
+    def close(self) -> None:
+        """Ends every follow within its bounded join."""
         ...

@@ -6,7 +6,8 @@ Owns what a followed file becomes: bytes stay bytes until someone looks. Must no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from datetime import datetime
+from enum import IntEnum, StrEnum
 
 from console.domain.untrusted import Raw
 
@@ -39,3 +40,28 @@ class Record:
     context: Raw
     exception: Raw
     rest: Raw
+
+
+class FollowState(StrEnum):
+    """How following one file stands. Everything but FOLLOWING is shown with its age."""
+
+    CONNECTING = "connecting"
+    FOLLOWING = "following"
+    WAITING = "waiting"
+    UNREADABLE = "unreadable"
+    DOWN = "no link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowStatus:
+    """One followed file. `file` is as configured, `since` (UTC) when `state` began, `detail` harmless words why."""
+
+    host: str
+    file: str
+    state: FollowState
+    since: datetime
+    detail: str = ""
+
+
+class LogRing:
+    """The newest log blocks of one environment, from all its files."""

@@ -19,6 +19,7 @@ from console.ports import (
     Polling,
     Publish,
     Runs,
+    Tails,
     Windows,
 )
 
@@ -37,6 +38,7 @@ class Services:
     runs: Runs
     checklists: Checklists
     windows: Windows
+    tails: Tails
     close: Callable[[], None]
 
 
