@@ -1,0 +1,57 @@
+"""What a command writes: JSON that any terminal survives, and plain tables of harmless text.
+
+Owns stdout's forms. Must not decide what is written; stdout is data only, everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from console.domain.documents import Json
+from console.domain.untrusted import harmless
+
+SCHEMA_VERSION = 1
+
+
+def stamp(at: datetime) -> str:
+    """A time as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_json(document: Mapping[str, Json]) -> None:
+    """One document, indented, ASCII-escaped, with `schema_version` first."""
+    whole: dict[str, Json] = {"schema_version": SCHEMA_VERSION, **document}
+    sys.stdout.write(json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def write_json_line(document: Mapping[str, Json]) -> None:
+    """One document on one line, ASCII-escaped and flushed, for streams of them."""
+    sys.stdout.write(json.dumps(dict(document), ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def write_line(text: str = "") -> None:
+    """One line for a person; control and bidi code points become visible pictures."""
+    sys.stdout.write(harmless(text) + "\n")
+
+
+def write_note(text: str) -> None:
+    """One line for a person on stderr, where it cannot be taken for data."""
+    sys.stderr.write(harmless(text) + "\n")
+
+
+def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns; a column whose cells are all numbers is aligned right."""
+    cells = [[harmless(cell) for cell in row] for row in rows]
+    widths = [max(len(name), *(len(row[at]) for row in cells)) if cells else len(name) for at, name in enumerate(head)]
+    right = [bool(cells) and all(_numeric(row[at]) for row in cells) for at in range(len(head))]
+    for row in [list(head), *cells]:
+        parts = [cell.rjust(widths[at]) if right[at] else cell.ljust(widths[at]) for at, cell in enumerate(row)]
+        sys.stdout.write("  ".join(parts).rstrip() + "\n")
+
+
+def _numeric(cell: str) -> bool:
+    return cell in ("", "-") or cell.lstrip("~-").replace(",", "").replace(".", "", 1).isdigit()
