@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import redis
 
@@ -37,6 +37,11 @@ _LINES = (
     ("NOTICE", "customer {n} changed address", "{{}}"),
     ("WARNING", "rate limit near for api.reviews.example", '{{"remaining":{small}}}'),
 )
+
+
+def _texts(replies: object) -> list[str]:
+    """The byte strings among a reply's elements, as text."""
+    return [reply.decode() for reply in replies if isinstance(reply, bytes)] if isinstance(replies, list) else []
 
 
 class Load:
@@ -131,16 +136,15 @@ class Load:
         now = time.time()
         for queue in _JOBS:
             delayed, reserved = self._key(queue + ":delayed"), self._key(queue + ":reserved")
-            for member in self._redis.zrangebyscore(delayed, 0, now):
+            for member in _texts(self._redis.zrangebyscore(delayed, 0, now)):
                 self._redis.zrem(delayed, member)
                 self._redis.rpush(self._key(queue), member)
-            for member in self._redis.zrange(reserved, 0, -1):
+            for member in _texts(self._redis.zrange(reserved, 0, -1)):
                 self._redis.zrem(reserved, member)
                 if self._random.random() < 0.015:
-                    self._fail(connection, payload=member.decode(), queue=queue)
+                    self._fail(connection, payload=member, queue=queue)
             for _ in range(self._running("laravel-worker")):
-                payload = self._redis.lpop(self._key(queue))
-                if payload is not None:
+                for payload in _texts([self._redis.lpop(self._key(queue))]):
                     self._redis.zadd(reserved, {payload: now + 90})
         connection.execute("delete from jobs where reserved_at is not null")
         connection.execute(
@@ -160,7 +164,7 @@ class Load:
             f"#{n} /var/www/shop/vendor/laravel/framework/src/Illuminate/Queue/Worker.php({n * 17}): process()\n"
             for n in range(1, 15)
         )
-        failed_at = datetime.fromtimestamp(time.time() - seconds_ago, timezone.utc)
+        failed_at = datetime.fromtimestamp(time.time() - seconds_ago, UTC)
         connection.execute(
             "insert or ignore into failed_jobs (uuid, connection, queue, payload, exception, failed_at)"
             " values (?, 'redis', ?, ?, ?, ?)",
@@ -184,6 +188,6 @@ class Load:
         self._write(host, level, message.format(**values), context.format(**values))
 
     def _write(self, host: str, level: str, message: str, context: str) -> None:
-        stamp = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         with self._environment.log(host).open("a") as log:
             log.write(f"[{stamp}] {self._environment.name}.{level}: {message} {context} \n")
