@@ -1,0 +1,236 @@
+"""The one table of what a user can invoke: stable ids, keys, titles, help and where each applies.
+
+Owns every key of the screen. Bindings, footer, palette, `:` names, help and docs/keys.md are made from it; nothing
+else declares a key. Must not do anything: each row names a Textual action that its owner implements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One thing to invoke.
+
+    `keys` are Textual key names, comma-separated. `action` is resolved on the widget or screen that `where` names.
+    `name` is what `:` takes (empty = not offered there), `footer` whether the footer shows it. `production` marks the
+    keys of actions that change an environment; they are offered only where such an action exists.
+    """
+
+    id: str
+    keys: str
+    action: str
+    title: str
+    help: str
+    where: str
+    name: str = ""
+    footer: bool = False
+    production: str = ""
+
+    @property
+    def label(self) -> str:
+        """The keys as people write them: `ctrl+p`, `?`, `space`."""
+        return " ".join(_LABELS.get(key, key) for key in self.keys.split(","))
+
+
+_LABELS = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "minus": "-",
+    "exclamation_mark": "!",
+    "escape": "Esc",
+    "enter": "Enter",
+    "tab": "Tab",
+    "shift+tab": "shift+Tab",
+    "up": "↑",
+    "down": "↓",
+}
+
+WHERE = {
+    "app": "Everywhere",
+    "main": "Main screen",
+    "table": "Tables",
+    "environments": "Environments pane",
+    "queues": "Queues pane",
+    "health": "Health pane",
+    "failed": "Failed jobs pane",
+    "checklist": "Checklist pane",
+    "logs": "Logs pane",
+    "drawer": "Run drawer",
+    "detail": "Details",
+    "confirm": "Confirm dialog",
+    "help": "Help",
+}
+"""Every place a command can apply, with its heading."""
+
+CHAINS = (
+    ("app", "main", "table", "environments"),
+    ("app", "main", "table", "queues"),
+    ("app", "main", "table", "health"),
+    ("app", "main", "table", "failed"),
+    ("app", "main", "checklist"),
+    ("app", "main", "logs"),
+    ("app", "main", "drawer"),
+    ("app", "detail"),
+    ("app", "confirm"),
+    ("app", "help"),
+)
+"""Places whose keys are live together; within a chain a key belongs to one command."""
+
+
+def _row(where: str, *parts: str, name: str = "", footer: bool = False) -> Command:
+    id, keys, action, title, help = parts
+    return Command(id=id, keys=keys, action=action, title=title, help=help, where=where, name=name, footer=footer)
+
+
+def _production(action: str, key: str, title: str) -> Command:
+    return Command(
+        id=f"action.{action}",
+        keys=key,
+        action=f"production('{action}')",
+        title=title,
+        help=f"Plan a {title} of the banner's environment; nothing runs before the plan is confirmed",
+        where="main",
+        name=action,
+        footer=True,
+        production=action,
+    )
+
+
+COMMANDS: tuple[Command, ...] = (
+    _row("app", "app.interrupt", "ctrl+c", "interrupt", "close or quit", "Close a dialog; twice in 2 s: detach"),
+    *(
+        _row("main", f"pane.{n}", str(n), f"focus_pane({n})", title, f"Focus the {title} pane", name=title)
+        for n, title in enumerate(("environments", "queues", "health", "failed", "checklist", "logs"), 1)
+    ),
+    _row("main", "drawer.show", "0", "drawer", "run", "Open or close the run drawer", name="drawer"),
+    _row("main", "pane.next", "tab", "next_pane(1)", "next pane", "Focus the next pane"),
+    _row("main", "pane.previous", "shift+tab", "next_pane(-1)", "previous pane", "Focus the pane before"),
+    _row("main", "pane.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen", name="zoom"),
+    _row("main", "screen.back", "escape", "back", "back", "Leave the filter, the zoom or the drawer"),
+    _production("deploy", "D", "deploy"),
+    _production("rollback", "R", "rollback"),
+    _production("cleanup", "C", "cleanup"),
+    _production("backup", "B", "backup"),
+    _production("workers", "W", "workers"),
+    _production("maintenance", "M", "maintenance"),
+    _row("main", "window.open", "U", "window_open", "unlock", "Open a change window of 15 minutes", name="window open"),
+    _row("main", "window.close", "L", "window_close", "lock", "Close the change window", name="window close"),
+    _row("main", "command.line", "colon", "command_line", "command", "Type a command; Tab completes", footer=True),
+    _row("main", "palette.open", "ctrl+p", "palette", "palette", "Search every command"),
+    _row("main", "help.show", "question_mark", "help", "help", "Show every key", name="help", footer=True),
+    _row("main", "screen.refresh", "ctrl+r", "refresh_now", "refresh", "Read everything now", name="refresh"),
+    _row("main", "clock.toggle", "Z", "clock", "local time", "Switch between UTC and local time", name="time"),
+    _row("main", "copy.row", "y", "copy", "copy", "Copy the current row", name="copy"),
+    _row("main", "copy.command", "Y", "copy_command", "copy command", "Copy the equivalent command line"),
+    _row(
+        "main", "app.detach", "q", "detach", "detach", "Quit; runs go on without the screen", name="quit", footer=True
+    ),
+    # Tables
+    _row("table", "table.down", "j,down", "cursor(1)", "down", "Next row"),
+    _row("table", "table.up", "k,up", "cursor(-1)", "up", "Row before"),
+    _row("table", "table.page_down", "pagedown", "page(1)", "page down", "One page on"),
+    _row("table", "table.page_up", "pageup", "page(-1)", "page up", "One page back"),
+    _row("table", "table.first", "g,home", "edge(-1)", "first", "First row"),
+    _row("table", "table.last", "G,end", "edge(1)", "last", "Last row"),
+    _row("table", "table.open", "enter", "open", "open", "Open the current row"),
+    _row("table", "table.mark", "space", "mark", "mark", "Mark the current row"),
+    _row("table", "table.sort", "s", "sort", "sort", "Sort by the next column"),
+    _row("table", "table.reverse", "S", "reverse", "reverse", "Turn the order round"),
+    _row("table", "table.filter", "slash", "filter", "filter", "Show rows that hold a text; /! the others"),
+    _row("table", "table.next", "n", "hunt(1)", "next", "Next row that matches"),
+    _row("table", "table.previous", "N", "hunt(-1)", "previous", "Row before that matches"),
+    # Failed jobs
+    _row("failed", "failed.grouped", "v", "grouped", "grouped", "Group by cause, or list each job"),
+    _row("failed", "failed.retry", "r", "retry", "retry", "Retry the marked jobs, or this one, through artisan"),
+    _row("failed", "failed.forget", "x", "forget", "forget", "Archive and forget the marked jobs, or this one"),
+    # Checklist
+    _row("checklist", "checklist.down", "j,down", "cursor(1)", "down", "Next item"),
+    _row("checklist", "checklist.up", "k,up", "cursor(-1)", "up", "Item before"),
+    _row("checklist", "checklist.first", "g,home", "edge(-1)", "first", "First item"),
+    _row("checklist", "checklist.last", "G,end", "edge(1)", "last", "Last item"),
+    _row("checklist", "checklist.tick", "t", "tick", "tick", "Tick the item"),
+    _row("checklist", "checklist.skip", "minus", "skip", "skip", "Skip the item, with the reason"),
+    _row("checklist", "checklist.fail", "exclamation_mark", "fail", "fail", "Mark the item as failed, with the reason"),
+    _row("checklist", "checklist.reopen", "u", "reopen", "reopen", "Open the item again"),
+    _row("checklist", "checklist.note", "a", "note", "note", "Note something beside the item"),
+    # Logs
+    _row("logs", "logs.down", "j,down", "scroll_lines(1)", "down", "One line on"),
+    _row("logs", "logs.up", "k,up", "scroll_lines(-1)", "up", "One line back"),
+    _row("logs", "logs.page_down", "pagedown,space", "scroll_pages(1)", "page down", "One page on"),
+    _row("logs", "logs.page_up", "pageup", "scroll_pages(-1)", "page up", "One page back"),
+    _row("logs", "logs.first", "g,home", "oldest", "oldest", "The oldest line kept"),
+    _row("logs", "logs.last", "G,end", "newest", "newest", "The newest line, and follow"),
+    _row("logs", "logs.follow", "f", "follow", "follow", "Follow the newest lines, or stand still"),
+    _row("logs", "logs.error", "e", "error(1)", "next error", "Next error"),
+    _row("logs", "logs.error_before", "E", "error(-1)", "error before", "The error before"),
+    _row("logs", "logs.bookmark", "b", "bookmark", "bookmark", "Bookmark the line"),
+    _row("logs", "logs.level", "v", "level", "level", "Show the next lower or all levels"),
+    _row("logs", "logs.open", "enter", "open", "open", "Show the whole record"),
+    _row("logs", "logs.filter", "slash", "filter", "filter", "Show lines that hold a text; /! the others"),
+    _row("logs", "logs.next", "n", "hunt(1)", "next", "Next line that matches"),
+    _row("logs", "logs.previous", "N", "hunt(-1)", "previous", "Line before that matches"),
+    # Run drawer
+    _row("drawer", "run.down", "j,down", "cursor(1)", "down", "Next step"),
+    _row("drawer", "run.up", "k,up", "cursor(-1)", "up", "Step before"),
+    _row("drawer", "run.answer", "a", "answer", "answer", "Answer what the run asks"),
+    _row("drawer", "run.abort", "X", "abort", "abort", "Ask the run to stop, after a confirm"),
+    _row("drawer", "run.hold", "h", "hold", "hold", "Hold before the next step; again: go on"),
+    _row("drawer", "run.output", "o", "output", "output", "Show the whole output of the step"),
+    # Details, confirm, help
+    _row("detail", "detail.back", "escape,q", "back", "back", "Close"),
+    _row("detail", "detail.copy", "y", "copy", "copy", "Copy what is shown"),
+    _row("confirm", "confirm.cancel", "escape", "cancel", "cancel", "Close; nothing runs"),
+    _row("help", "help.close", "escape,q,question_mark", "close", "close", "Close help"),
+)
+
+
+def commands(where: str) -> tuple[Command, ...]:
+    """The commands of one place, in table order."""
+    return tuple(command for command in COMMANDS if command.where == where)
+
+
+def bindings(where: str) -> list[Binding]:
+    """Textual bindings of one place; their ids are the commands', so that a keymap can move them."""
+    return [
+        Binding(command.keys, command.action, command.title, show=False, id=command.id) for command in commands(where)
+    ]
+
+
+def command(id: str) -> Command:
+    """The command of that id; KeyError when there is none."""
+    for each in COMMANDS:
+        if each.id == id:
+            return each
+    raise KeyError(id)
+
+
+def hint(ids: Iterable[str]) -> str:
+    """`r retry  x forget`: the short text a pane shows in its border."""
+    return "  ".join(f"{each.label.split(' ')[0]} {each.title}" for each in map(command, ids))
+
+
+def keys_document() -> str:
+    """docs/keys.md, whole."""
+    lines = ["# Keys", "", "Made from `console/ui/commands.py`; a test keeps it equal.", ""]
+    for where, heading in WHERE.items():
+        rows = commands(where)
+        if rows:
+            lines += [
+                f"## {heading}",
+                "",
+                "| key | command | what it does | `:` name | id |",
+                "| --- | --- | --- | --- | --- |",
+            ]
+            lines += [
+                f"| {' '.join(f'`{key}`' for key in row.label.split(' '))} | {row.title} | {row.help} | "
+                f"{f'`:{row.name}`' if row.name else ''} | {row.id} |"
+                for row in rows
+            ]
+            lines.append("")
+    return "\n".join(lines)

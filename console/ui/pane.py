@@ -1,0 +1,182 @@
+"""The base of every pane: number, title, border states, empty text, and when it is read again.
+
+Owns what all panes share. Must not know any pane, nor read a service on its own: `refresh_from` is called when a
+published key concerns the pane and it is visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.content import Content
+from textual.geometry import Region
+from textual.widget import Widget
+
+from console.domain.environment import Environment
+from console.domain.snapshot import Key
+from console.services.container import Services
+from console.ui.bridge import Ask
+from console.ui.commands import hint
+from console.ui.messages import SummaryChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a pane works with once services exist: the banner's environment, and how to ask what may block."""
+
+    services: Services
+    environment: Environment
+    ask: Ask
+    local_time: bool = False
+
+
+class Pane(Widget):
+    """One numbered pane.
+
+    A subclass sets the class variables, composes its widgets and fills them in `refresh_from`. Its keys are rows of
+    `ui.commands` whose `where` is WHERE: set `BINDINGS = bindings("…")` and implement the `action_…` methods.
+    The digit, zoom, Esc and the one-line summary at 80x24 come by themselves.
+    """
+
+    NUMBER: ClassVar[int] = 0
+    TITLE: ClassVar[str] = ""
+    WHERE: ClassVar[str] = ""
+    HINTS: ClassVar[tuple[str, ...]] = ()
+    """Command ids named in the border while the pane has the focus."""
+    KINDS: ClassVar[frozenset[str]] = frozenset()
+    """First words of the published keys that concern this pane (`source`, `checklist`, …)."""
+    EMPTY: ClassVar[str] = ""
+    """What an empty pane says: the next step."""
+
+    DEFAULT_CLASSES = "pane"
+
+    def __init__(self) -> None:
+        super().__init__(id=f"pane-{self.NUMBER}")
+        self.attached: Attached | None = None
+        self.dirty = True
+        self._extra: tuple[tuple[str, str], ...] = ()
+        self._note = ""
+        self._error = ""
+        self._stale = False
+        self._summary = Content("")
+        self._drawn: tuple[object, ...] = ()
+
+    # --- for subclasses to fill in ---------------------------------------------------------------------------------
+
+    def attach(self, attached: Attached) -> None:
+        """Called when services exist, and again when the environment changes: forget what was shown of another."""
+        self.attached = attached
+        self.dirty = True
+
+    def concerns(self, key: Key) -> bool:
+        """Whether a published key changes what this pane shows."""
+        return (
+            key[0] in self.KINDS
+            and self.attached is not None
+            and (len(key) < 2 or key[1] == self.attached.environment.name)
+        )
+
+    def refresh_from(self, services: Services) -> None:
+        """Reads what is at hand at once, and shows it; anything slower goes through `self.attached.ask`."""
+        raise NotImplementedError
+
+    def tick(self, mono: float) -> None:
+        """Called each second while visible, for ages and staleness; does nothing unless something shown changes."""
+
+    def focus_target(self) -> Widget:
+        """The widget that takes the focus; the pane itself unless a child can."""
+        return next((child for child in self.query("*") if child.can_focus and child.display), self)
+
+    def copy_text(self) -> str:
+        """What `y` copies: harmless text of the current row."""
+        return ""
+
+    def copy_command(self) -> str:
+        """What `Y` copies: the equivalent command line."""
+        return ""
+
+    # --- for subclasses to call ------------------------------------------------------------------------------------
+
+    def show_border(
+        self,
+        *,
+        extra: tuple[tuple[str, str], ...] = (),
+        note: str = "",
+        error: str = "",
+        stale: bool = False,
+    ) -> None:
+        """Sets the frame: `extra` = (text, state) pieces behind the title, `note` = the quiet word at the bottom
+        right (a source, an age), `error` = one line in place of it, `stale` = dim contents and a warning frame."""
+        self._extra, self._note, self._error, self._stale = extra, note, error, stale
+        self._draw_border()
+
+    def show_summary(self, *pieces: tuple[str, str]) -> None:
+        """Sets the one-line summary from (text, state) pieces; tells the screen when it differs."""
+        summary = compose_line(*pieces)
+        if summary != self._summary:
+            self._summary = summary
+            self.post_message(SummaryChanged())
+
+    def summary_line(self) -> Content:
+        """The line that stands for this pane while another one has the small screen."""
+        head = [(f"{self.NUMBER} ", "accent"), (f"{self.TITLE}  ", "dim")]
+        if self._error:
+            return compose_line(*head, (self._error, "error"))
+        return compose_line(*head) + (self._summary or compose_line(("reading …", "dim")))
+
+    # --- the frame -------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Draws the frame before anything is known."""
+        self._draw_border()
+
+    def on_descendant_focus(self) -> None:
+        """Swaps the border's note for the keys while focused."""
+        self._draw_border()
+
+    def on_descendant_blur(self) -> None:
+        """The reverse."""
+        self._draw_border()
+
+    def _draw_border(self) -> None:
+        focused = self.has_focus_within or self.has_focus
+        title = compose_line(
+            (f"{self.NUMBER} {self.TITLE}", "accent-bold" if focused else "dim"),
+            *((f"  {text}", state or "dim") for text, state in self._extra),
+        )
+        if self._error:
+            subtitle = compose_line((self._error, "error"))
+        else:
+            keys = hint(self.HINTS) if focused else ""
+            subtitle = compose_line(("  ·  ".join(part for part in (keys, self._note) if part), "dim"))
+        drawn = (title, subtitle)
+        if drawn != self._drawn:
+            # Setting a border title repaints the whole widget; only the two border lines have changed.
+            before, self._drawn = self._drawn, drawn
+            self._border_title, self._border_subtitle = title, subtitle
+            if before:
+                width, height = self.content_size
+                self.refresh(Region(-4, -1, width + 8, 1), Region(-4, height, width + 8, 1))
+            else:
+                self.refresh()
+        self.set_class(bool(self._error), "-failing")
+        self.set_class(self._stale, "-stale")
+
+
+_STYLES = {
+    "": "",
+    "dim": "$dim",
+    "text": "$foreground",
+    "bold": "bold",
+    "accent": "$accent",
+    "accent-bold": "bold $accent",
+    "ok": "$success",
+    "warning": "$warning",
+    "error": "$error",
+}
+
+
+def compose_line(*pieces: tuple[str, str]) -> Content:
+    """One line of (text, state) pieces; the text is never read as markup."""
+    return Content.assemble(*((text, _STYLES.get(state, "")) for text, state in pieces))
