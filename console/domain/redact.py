@@ -5,16 +5,23 @@ Owns the `Secret` type and `Redactor`. Must not know where secrets come from.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus
 
 MASK = "[secret]"
+# Every repetition is bounded: a hostile megabyte must not make the search quadratic.
 _KEYED = re.compile(
-    r"(?i)\b((?:[a-z0-9]+[_-])*(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth))"
-    r"(\"?'?\s*(?:=>|[=:])\s*\"?'?)([^\s\"',;&]{3,})"
+    r"(?i)\b([a-z0-9_-]{0,60}?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth))"
+    r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)([^\s\"',;&]{3,})"
 )
-_URL_USERINFO = re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@]*):([^\s/@]+)@")
+_BEARER = re.compile(
+    r"(?i)\b(authorization\"?'?\s{0,8}[=:]\s{0,8}\"?'?(?:bearer|basic|digest)?\s{0,8})([^\s\"',;]{3,})"
+)
+_URL_USERINFO = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/:@]{0,255}):([^\s/@]{1,1024})@")
 _SHORTEST = 4
+_SHORTEST_LINE = 12
 
 
 class Secret:
@@ -41,8 +48,28 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._value)
 
+    def __format__(self, spec: str) -> str:
+        return "Secret(…)"
+
     def __reduce__(self) -> str:
         raise TypeError("a Secret is never pickled")
+
+
+def _forms(value: str) -> frozenset[str]:
+    """`value` as it may turn up: itself, each line of a key file, and as JSON, URL and shell text write it."""
+    lines = {line for line in value.splitlines() if len(line) >= _SHORTEST_LINE}
+    encoded = value.encode("utf-8", "surrogateescape")
+    return frozenset(
+        {
+            value,
+            *lines,
+            json.dumps(value)[1:-1],
+            json.dumps(value)[1:-1].replace("/", "\\/"),
+            quote(encoded, safe=""),
+            quote_plus(encoded, safe=""),
+            value.replace("'", "'\"'\"'"),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +80,7 @@ class Redactor:
 
     def knowing(self, *secrets: Secret) -> Redactor:
         """A redactor that also knows these; values shorter than four characters are left to the key patterns."""
-        found = {s.reveal() for s in secrets if len(s.reveal()) >= _SHORTEST}
+        found = {form for s in secrets for form in _forms(s.reveal()) if len(form) >= _SHORTEST}
         return Redactor(self.secrets | found)
 
     def text(self, text: str) -> str:
@@ -61,8 +88,12 @@ class Redactor:
         for value in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(value, MASK)
         text = _URL_USERINFO.sub(rf"\1:{MASK}@", text)
+        text = _BEARER.sub(rf"\1{MASK}", text)
         return _KEYED.sub(rf"\1\2{MASK}", text)
 
     def data(self, data: bytes) -> bytes:
         """The same over bytes that may not be UTF-8."""
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Redactor is never pickled: it holds secrets")

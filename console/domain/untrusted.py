@@ -12,10 +12,13 @@ from dataclasses import dataclass
 _C0 = {i: chr(0x2400 + i) for i in range(0x20)}
 _DEL = {0x7F: "\u2421"}
 # C1 controls, bidi embeddings and isolates, zero-width and other invisible format characters, line separators,
-# the byte order mark, tag characters, variation selectors supplement, interlinear annotations, musical format controls.
+# the byte order mark, tag characters, variation selectors, interlinear annotations, musical and hieroglyphic format
+# controls, Arabic and Kaithi prepended marks, blank fillers, noncharacters. Everything of Unicode's class Cf is here.
 _HIDDEN = re.compile(
-    "[\x80-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff]"
+    "[\x80-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 _UNSAFE = re.compile("[\x00-\x1f\x7f]|" + _HIDDEN.pattern)
 _NEWLINES = re.compile(r"\r\n|\n|\r")
