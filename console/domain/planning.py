@@ -1,0 +1,88 @@
+"""What a step kind is told when it turns a declaration into exact scripts for one environment.
+
+Owns the context's values and the paths derived from them. Must not read a host: the survey has done that already.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from console.domain.actions import StepSpec
+from console.domain.documents import Json
+from console.domain.environment import Environment, Host
+from console.domain.templates import Scope, fill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A tar file on this machine: `path` here, its SHA-256 in hex, its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanContext:
+    """One step of one plan.
+
+    `release` is the directory name the run puts in place (new, or a rollback's target), empty when it has none.
+    `creates` says that the run builds it. `linked` says that a step before this one has already switched the link, so
+    `current` is `release`. `before` is each host's linked release when the plan was made, `releases` every release it
+    has, oldest first. `scope` holds the templates' values but for `host`.
+    """
+
+    environment: Environment
+    step: StepSpec
+    hosts: tuple[Host, ...]
+    scope: Scope
+    release: str = ""
+    creates: bool = False
+    linked: bool = False
+    commit: str = ""
+    ref: str = ""
+    archive: Archive | None = None
+    operator: str = ""
+    before: Mapping[str, str] = field(default_factory=dict)
+    releases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spared: frozenset[str] = frozenset()
+
+    def params(self, host: Host) -> Json:
+        """The step's params with every template filled for `host`."""
+        return fill(self.step.params, self.scope_of(host))
+
+    def scope_of(self, host: Host) -> Scope:
+        """The templates' values on `host`."""
+        paths = self.environment.paths(host)
+        app = self.scope.get("app")
+        own: dict[str, Json] = {
+            "path": paths.base,
+            "root": paths.root,
+            "current": paths.current,
+            "releases": paths.releases,
+            "shared": paths.shared,
+        }
+        release: dict[str, Json] = {"name": self.release, "path": self.release_path(host), "commit": self.commit}
+        return {
+            **self.scope,
+            "app": {**(app if isinstance(app, dict) else {}), **own},
+            "host": {"name": host.name, "path": paths.base},
+            "release": release,
+        }
+
+    def release_path(self, host: Host, name: str = "") -> str:
+        """The directory of a release (by default this run's) on `host`."""
+        return posixpath.join(self.environment.paths(host).releases, name or self.release)
+
+    def code(self, host: Host, where: str = "auto") -> str:
+        """Where artisan lies: in this run's release, or behind the current link.
+
+        `auto` takes the release a run builds until the link points at it, else the current one.
+        """
+        root = self.environment.app.root
+        in_release = where == "release" or (where == "auto" and self.creates and not self.linked)
+        if in_release and self.release:
+            return posixpath.join(self.release_path(host), root).rstrip("/")
+        return self.environment.paths(host).root

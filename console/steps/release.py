@@ -1,0 +1,229 @@
+"""The step kind `release`: create, share, install, link, mark and clean up release directories.
+
+Owns what lies under `releases/` and the `current` link. Must not decide which release a run is about: the plan does.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from console.domain.documents import Json
+from console.domain.environment import Host
+from console.domain.planning import PlanContext
+from console.domain.runs import Danger, PlannedStep
+from console.domain.shellwords import quote
+from console.errors import UsageError
+from console.steps.fetching import create_script, exists_script, upload_path
+from console.steps.scripts import assemble, fail, words
+
+
+class ReleaseParams(BaseModel):
+    """`release: create`, or `release: {do: cleanup, keep: 3}`."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    do: Literal["create", "shared", "composer", "link", "mark_bad", "cleanup"]
+    """What to do with the run's release."""
+    keep: int | None = None
+    """How many releases `cleanup` leaves; `app.keep` by default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"do": value} if isinstance(value, str) else value
+
+
+class Release:
+    """Works on release directories; layout `releases` only."""
+
+    Params = ReleaseParams
+    checks = ("release-exists", "link-is")
+    undos = ("release-link",)
+    whens = ("composer-needed",)
+
+    def plan(self, context: PlanContext) -> PlannedStep:
+        """The verb's scripts on each host. UsageError when the run is about no release."""
+        params = ReleaseParams.model_validate(context.step.params)
+        if not context.release and params.do not in ("cleanup", "mark_bad"):
+            raise UsageError(f"The step {context.step.name} needs a release, and this run has none.")
+        write, text = self._verbs(context, params)[params.do]
+        return assemble(
+            context,
+            kind="release",
+            write=write,
+            text=text,
+            checks={
+                "release-exists": lambda host: exists_script(context, host),
+                "link-is": lambda host: _link_is(context, host),
+            },
+            undos={"release-link": lambda host: _undo_link(context, host)},
+            whens={"composer-needed": lambda host: _composer_needed(context, host)},
+            danger=Danger.DESTRUCTIVE if params.do == "cleanup" else Danger.CAUTION,
+            params=_facts(context, params),
+        )
+
+    def _verbs(
+        self, context: PlanContext, params: ReleaseParams
+    ) -> dict[str, tuple[Callable[[Host], str], Callable[[Host], str]]]:
+        name, ref = context.release, context.ref
+        origin = f"{ref} ({context.commit[:12]})" if ref and ref != context.commit else context.commit[:12]
+        shared = ", ".join(context.environment.app.shared)
+        return {
+            "create": (lambda host: create_script(context, host), lambda _: f"releases/{name} from {origin}"),
+            "shared": (
+                lambda host: _shared(context, host),
+                lambda _: f"link {shared} from shared/ into releases/{name}",
+            ),
+            "composer": (
+                lambda host: _composer(context, host),
+                lambda _: f"composer install --no-dev in releases/{name}",
+            ),
+            "link": (lambda host: _link(context, host, name), lambda _: f"current → releases/{name}"),
+            "mark_bad": (
+                lambda host: _mark_bad(context, host),
+                lambda host: f"mark {_left(context, host) or 'nothing'} bad",
+            ),
+            "cleanup": (
+                lambda host: _cleanup(context, host, doomed(context, host, params.keep)),
+                lambda host: f"remove releases: {', '.join(doomed(context, host, params.keep)) or 'none'}",
+            ),
+        }
+
+
+def doomed(context: PlanContext, host: Host, keep: int | None) -> tuple[str, ...]:
+    """The releases a cleanup removes on a host: all but the newest `keep`, never current, this run's or a candidate."""
+    left = max(1, context.environment.app.keep if keep is None else keep)
+    spared = {context.release, context.before.get(host.name, ""), *context.spared}
+    names = context.releases.get(host.name, ())
+    return tuple(name for name in names[: max(0, len(names) - left)] if name not in spared)
+
+
+def _facts(context: PlanContext, params: ReleaseParams) -> dict[str, Json]:
+    facts: dict[str, Json] = {"do": params.do}
+    if params.do == "create" and context.archive:
+        archive = context.archive
+        paths: dict[str, Json] = {host.name: upload_path(context, host, archive) for host in context.hosts}
+        facts["upload"] = {"path": archive.path, "sha256": archive.sha256, "size": archive.size, "to": paths}
+    return facts
+
+
+def _left(context: PlanContext, host: Host) -> str:
+    """The release that a run leaves: the one linked when it was planned."""
+    before = context.before.get(host.name, "")
+    return before if before != context.release else ""
+
+
+def _shared(context: PlanContext, host: Host) -> str:
+    shared, release = context.environment.paths(host).shared, context.release_path(host)
+    lines = [f"[ -d {quote(release)} ] || {fail('the release is not there')}"]
+    for name in context.environment.app.shared:
+        kept, place = posixpath.join(shared, name), posixpath.join(release, context.environment.app.root, name)
+        target = posixpath.relpath(kept, posixpath.dirname(place))
+        lines.append(f"""
+kept={quote(kept)} place={quote(place)}
+if [ ! -e "$kept" ]; then
+  [ -e "$place" ] && [ ! -h "$place" ] || {fail("$kept is not there, and the release brings none")}
+  mkdir -p -- {quote(posixpath.dirname(kept))}
+  cp -Rp -- "$place" "$kept"
+fi
+rm -rf -- "$place"
+mkdir -p -- {quote(posixpath.dirname(place))}
+ln -s -- {quote(target)} "$place"
+echo {quote(name + " → " + target)}""")
+    return "\n".join(lines)
+
+
+def _composer_needed(context: PlanContext, host: Host) -> str:
+    root = context.code(host, "release")
+    return f"cd -- {quote(root)} || exit 2\n[ -f composer.lock ] && [ ! -f vendor/autoload.php ] || exit 1"
+
+
+def _composer(context: PlanContext, host: Host) -> str:
+    argv = [
+        "composer",
+        "install",
+        "--no-dev",
+        "--no-interaction",
+        "--no-ansi",
+        "--no-progress",
+        "--optimize-autoloader",
+    ]
+    return f"cd -- {quote(context.code(host, 'release'))}\nexec {words(argv)}"
+
+
+def _link(context: PlanContext, host: Host, name: str) -> str:
+    paths = context.environment.paths(host)
+    target = posixpath.relpath(context.release_path(host, name), posixpath.dirname(paths.current))
+    entry = json.dumps({"release_name": name, "user": context.operator, "target": context.ref or context.commit})[1:]
+    return f"""
+base={quote(paths.base)} current={quote(paths.current)} target={quote(target)}
+log="$base/.dep/releases_log"
+[ -d {quote(context.release_path(host, name))} ] || {fail("$target is not there")}
+[ -h "$current" ] || [ ! -e "$current" ] || {fail("$current is not a link")}
+if [ "$(readlink -- "$current" || true)" != "$target" ]; then
+  ln -s -- "$target" "$base/.current.$$"
+  mv -T -- "$base/.current.$$" "$current"
+fi
+mkdir -p -- "$base/.dep"
+case "$(tail -n 1 -- "$log" 2>/dev/null || true)" in
+  *{quote(f'"release_name": "{name}"')}*) ;;
+  *) printf '{{"created_at": "%s", %s\\n' "$(date -u +%Y-%m-%dT%H:%M:%S+0000)" {quote(entry)} >> "$log" ;;
+esac
+echo "current → $target"
+"""
+
+
+def _link_is(context: PlanContext, host: Host) -> str:
+    paths = context.environment.paths(host)
+    return f"""
+[ -h {quote(paths.current)} ] || exit 1
+linked=$(readlink -f -- {quote(paths.current)}) || exit 2
+[ "$linked" = "$(readlink -f -- {quote(context.release_path(host))})" ] || exit 1
+"""
+
+
+def _undo_link(context: PlanContext, host: Host) -> str:
+    before = context.before.get(host.name, "")
+    if not before:
+        return fail("there was no release before this one")
+    return _mark(context, host, context.release) + _link(context, host, before)
+
+
+def _mark_bad(context: PlanContext, host: Host) -> str:
+    left = _left(context, host)
+    return _mark(context, host, left) if left else 'echo "no release was left"'
+
+
+def _mark(context: PlanContext, host: Host, name: str) -> str:
+    marker = posixpath.join(context.release_path(host, name), "BAD_RELEASE")
+    return f"""
+marker={quote(marker)}
+if [ -d {quote(context.release_path(host, name))} ] && [ ! -e "$marker" ]; then
+  printf '%s,%s\\n' "$(date -u +%Y-%m-%dT%H:%M:%S+0000)" {quote(context.operator)} > "$marker"
+fi
+echo {quote(f"{name} is marked bad")}
+"""
+
+
+def _cleanup(context: PlanContext, host: Host, names: tuple[str, ...]) -> str:
+    paths = context.environment.paths(host)
+    if not names:
+        return 'echo "nothing to remove"'
+    return f"""
+current=$(readlink -f -- {quote(paths.current)})
+[ -n "$current" ] || {fail("nothing is linked as current")}
+for name in {words(names)}; do
+  release={quote(paths.releases)}/$name
+  if [ "$(readlink -f -- "$release")" = "$current" ]; then
+    echo "$name is current: kept"
+  else
+    rm -rf -- "$release"
+    echo "$name removed"
+  fi
+done
+"""

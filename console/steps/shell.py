@@ -1,0 +1,117 @@
+"""The step kind `shell`: commands as argv lists, or one POSIX sh script.
+
+Owns how both become text, and how secrets reach a script as unexported variables. Must not interpret them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from console.domain.dangers import refusals, script_refusals
+from console.domain.environment import Host
+from console.domain.planning import PlanContext
+from console.domain.runs import Danger, PlannedStep
+from console.domain.shellwords import quote
+from console.domain.templates import fill_script
+from console.errors import RefusedError
+from console.steps.scripts import as_user, assemble, words
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class ShellParams(BaseModel):
+    """`shell: [uptime]`, `shell: [[cmd, arg], [cmd]]`, or `shell: {script: …, in: …, secrets: {NAME: REFERENCE}}`."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+    run: list[list[str]] = Field(default_factory=list)
+    """Commands one after another; the first that fails ends the step."""
+    script: str = ""
+    """POSIX sh, in place of `run`. Templates in it may only hold plain characters."""
+    where: Literal["auto", "release", "current", "base"] = Field("auto", alias="in")
+    """The directory: the application's root as for `artisan`, or `base` for the application's own directory."""
+    secrets: dict[str, str] = Field(default_factory=dict)
+    """Shell variables of a script and the references they come from; never exported, never in argv."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"script": value}
+        if isinstance(value, list):
+            return {"run": value if value and isinstance(value[0], list) else [value]}
+        return value
+
+    @model_validator(mode="after")
+    def _one_of(self) -> ShellParams:
+        if bool(self.run) == bool(self.script.strip()):
+            raise ValueError("either `run` with commands or `script`")
+        if any(not command for command in self.run):
+            raise ValueError("a command needs at least one word")
+        if self.secrets and not self.script:
+            raise ValueError("`secrets` need a `script`: an argument would show them to every account of the host")
+        if any(not _VARIABLE.match(name) for name in self.secrets):
+            raise ValueError("`secrets` are named like shell variables")
+        return self
+
+
+class Shell:
+    """Runs commands or a script in the application's directory."""
+
+    Params = ShellParams
+    checks = ()
+    undos = ()
+    whens = ()
+
+    def plan(self, context: PlanContext) -> PlannedStep:
+        """The commands on each host; on a protected environment refused where SAFETY says so."""
+        raw = ShellParams.model_validate(context.step.params)
+        if context.step.become and raw.secrets:
+            raise RefusedError("A step with secrets cannot become another account: sudo would not hand them on.")
+        filled = [self._filled(context, host) for host in context.hosts]
+        if context.environment.protected:
+            for params in filled:
+                found = [why for argv in params.run for why in refusals(argv)] + list(script_refusals(params.script))
+                if found:
+                    raise RefusedError(found[0], done="Nothing was planned.")
+        return assemble(
+            context,
+            kind="shell",
+            write=lambda host: self._body(context, host),
+            text=lambda host: self._text(self._filled(context, host)),
+            danger=Danger.CAUTION,
+            secrets=tuple(raw.secrets.values()),
+        )
+
+    def _filled(self, context: PlanContext, host: Host) -> ShellParams:
+        raw = ShellParams.model_validate(context.step.params)
+        if raw.script:
+            return raw.model_copy(update={"script": fill_script(raw.script, context.scope_of(host))})
+        return ShellParams.model_validate(context.params(host))
+
+    def _text(self, params: ShellParams) -> str:
+        if params.script:
+            lines = [line for line in params.script.strip().splitlines() if line.strip()]
+            return lines[0] + (f" … ({len(lines)} lines)" if len(lines) > 1 else "")
+        return "; ".join(words(argv) for argv in params.run)
+
+    def _body(self, context: PlanContext, host: Host) -> str:
+        params = self._filled(context, host)
+        paths = context.environment.paths(host)
+        directory = paths.base if params.where == "base" else context.code(host, params.where)
+        lines = [f"cd -- {words([directory])}"]
+        if params.script:
+            lines += [
+                f'{name}="${{OPSCONSOLE_SECRET_{number}}}"' for number, name in enumerate(params.secrets, start=1)
+            ]
+            become = context.step.become
+            if become:
+                lines.append(words(as_user(["sh", "-c"], become)) + " " + quote("set -eu\n" + params.script))
+            else:
+                lines.append(params.script)
+        else:
+            lines += [words(as_user(argv, context.step.become)) for argv in params.run]
+        return "\n".join(lines)
