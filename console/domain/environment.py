@@ -196,7 +196,12 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One named target, fully resolved. `overrides` is what the config states in place of discovery."""
+    """One named target, fully resolved. `sources` are the params of data sources switched on by name.
+
+    `overrides` is what the config states in place of discovery, only the keys that it states: `database`, `redis` and
+    `failed` are mappings, `queues` maps Laravel's connection names to mappings, `timezone` is a text. Passwords in it
+    are references for `Reach.secret`, paths of files on this machine are absolute.
+    """
 
     name: str
     tier: Tier
@@ -209,6 +214,7 @@ class Environment:
     supervisor: tuple[str, ...] = ()
     checklists: tuple[str, ...] = ()
     overrides: Mapping[str, Json] = field(default_factory=dict)
+    sources: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
     ssh_config: str = ""
 

@@ -18,7 +18,8 @@ from console.errors import UsageError
 ALLOW_FAILING = "allow_failing"
 """The parameter every action with a gate takes: names of probes that may fail before step 1."""
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?\Z")
+_DURATION = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _FRAME = re.compile(r"[\x00-\x1f\x7f]")
 MOST_IDS = 1000
@@ -61,11 +62,11 @@ def coerce(param: Param, value: Json) -> Json:
 
 
 def seconds(value: Json) -> float:
-    """`90`, `90s`, `10m`, `2h` or `1d` as seconds; ValueError otherwise."""
-    match = _DURATION.match(str(value).strip())
-    if match is None or isinstance(value, bool):
-        raise ValueError("a duration like 90s, 10m or 2h")
-    return float(match[1]) * _SECONDS[match[2]]
+    """`90`, `90s`, `10m`, `1h30m` or `1d` as seconds; ValueError otherwise."""
+    text = str(value).strip()
+    if isinstance(value, bool) or len(text) > 40 or not _DURATION.fullmatch(text):
+        raise ValueError("a duration like 90s, 10m or 1h30m")
+    return sum(float(number) * _SECONDS[unit or None] for number, unit in _DURATION_PART.findall(text))
 
 
 def _texts(value: Json) -> tuple[str, ...]:

@@ -1,0 +1,107 @@
+"""Where the configuration and the state lie on this machine, and whether others could have touched them.
+
+Owns the search for the configuration file, the permission rules for files and directories of ours, and opening them
+without following a link. Must not read what is inside.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import stat
+from pathlib import Path
+
+import platformdirs
+
+from console.errors import ConfigError, InsecureError, Problem, StateError
+
+ENVIRONMENT_VARIABLE = "OPSCONSOLE_CONFIG"
+_NAME = "opsconsole"
+_WRITE_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def default_config_path() -> Path:
+    """The operator's own configuration file, whether it is there or not."""
+    return platformdirs.user_config_path(_NAME) / "opsconsole.yaml"
+
+
+def default_state_path() -> Path:
+    """The operator's own state directory, whether it is there or not."""
+    return platformdirs.user_state_path(_NAME)
+
+
+def find_config(stated: Path | None) -> Path:
+    """`stated` (`--config`), else OPSCONSOLE_CONFIG, else the operator's own file; ConfigError when it is not there."""
+    variable = os.environ.get(ENVIRONMENT_VARIABLE, "")
+    path = (stated or (Path(variable) if variable else default_config_path())).expanduser()
+    if not path.is_file():
+        fix = "Name one with --config PATH or OPSCONSOLE_CONFIG, or try `opsconsole demo`."
+        raise ConfigError((Problem(str(path), 0, 0, "there is no configuration file here"),), fix=fix)
+    return path
+
+
+def read_own(path: Path, limit: int) -> bytes:
+    """At most `limit` + 1 bytes of a file that nobody but its owner (we or root) can write, in a directory likewise.
+
+    InsecureError when others can write either; ConfigError when it cannot be read.
+    """
+    real = path.resolve()
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError((Problem(str(path), 0, 0, f"cannot be read: {error.strerror}"),)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError((Problem(str(path), 0, 0, "is not a regular file"),))
+        _refuse_foreign(path, found, f"chmod go-w {path}")
+        _refuse_foreign(real.parent, real.parent.stat(), f"chmod go-w {real.parent}")
+        return file.read(limit + 1)
+
+
+def _refuse_foreign(path: Path, found: os.stat_result, fix: str) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise InsecureError(f"{path} belongs to another user (uid {found.st_uid}).", done="Nothing was read.")
+    # in a sticky directory (/tmp) others can add files but not replace ours
+    sticky = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
+    if found.st_mode & _WRITE_OTHERS and not sticky:
+        raise InsecureError(f"{path} can be written by others.", done="Nothing was read.", fix=f"Run: {fix}")
+
+
+def private_directory(path: Path, group: str = "") -> Path:
+    """Creates `path` (0700, or 2770 of `group`) if needed and checks it; InsecureError, StateError."""
+    mode = 0o2770 if group else 0o700
+    number = _group_number(group)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists() and not path.is_symlink():
+            path.mkdir(mode=0o700)
+            if number is not None:
+                os.chown(path, -1, number)
+                path.chmod(mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise StateError(f"{path} cannot be used: {error.strerror}.", done="Nothing was written.") from error
+    try:
+        _check_private(path, os.fstat(descriptor), mode, number)
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def _check_private(path: Path, found: os.stat_result, mode: int, number: int | None) -> None:
+    if number is None and found.st_uid != os.geteuid():
+        raise InsecureError(f"{path} belongs to another user (uid {found.st_uid}).", done="Nothing was written.")
+    if number is not None and found.st_gid != number:
+        raise InsecureError(f"{path} does not belong to the configured group.", fix=f"Run: chgrp GROUP {path}")
+    if stat.S_IMODE(found.st_mode) & ~mode & 0o777:
+        raise InsecureError(f"{path} is open to others.", fix=f"Run: chmod {mode:o} {path}")
+
+
+def _group_number(group: str) -> int | None:
+    if not group:
+        return None
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise StateError(f"This machine has no group {group}.", fix="Correct `state: {group: …}`.") from error
