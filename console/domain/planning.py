@@ -25,29 +25,41 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanContext:
-    """One step of one plan.
+class Target:
+    """What a run is about: `release` is the directory name it puts in place (new, or a rollback's target), empty when
+    it has none; `creates` says that the run builds it, from `commit` (an archive's is its hash), which `ref` named."""
 
-    `release` is the directory name the run puts in place (new, or a rollback's target), empty when it has none.
-    `creates` says that the run builds it. `linked` says that a step before this one has already switched the link, so
-    `current` is `release`. `before` is each host's linked release when the plan was made, `releases` every release it
-    has, oldest first. `scope` holds the templates' values but for `host`.
-    """
-
-    environment: Environment
-    step: StepSpec
-    hosts: tuple[Host, ...]
-    scope: Scope
     release: str = ""
     creates: bool = False
-    linked: bool = False
     commit: str = ""
     ref: str = ""
     archive: Archive | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanContext:
+    """One step of one plan.
+
+    `linked` says that a step before this one has already switched the link, so
+    `current` is `release`. `before` is each host's linked release when the plan was made, `releases` every release it
+    has, oldest first; `spared` are releases that a cleanup leaves. `scope` holds the templates' values but for `host`.
+    """
+
+    environment: Environment
+    scope: Scope
+    step: StepSpec = field(default_factory=lambda: StepSpec(name="", kind="", params=None))
+    hosts: tuple[Host, ...] = ()
+    target: Target = field(default_factory=Target)
+    linked: bool = False
     operator: str = ""
     before: Mapping[str, str] = field(default_factory=dict)
     releases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spared: frozenset[str] = frozenset()
+
+    @property
+    def release(self) -> str:
+        """The target's directory name."""
+        return self.target.release
 
     def params(self, host: Host) -> Json:
         """The step's params with every template filled for `host`."""
@@ -64,7 +76,7 @@ class PlanContext:
             "releases": paths.releases,
             "shared": paths.shared,
         }
-        release: dict[str, Json] = {"name": self.release, "path": self.release_path(host), "commit": self.commit}
+        release: dict[str, Json] = {"name": self.release, "path": self.release_path(host), "commit": self.target.commit}
         return {
             **self.scope,
             "app": {**(app if isinstance(app, dict) else {}), **own},
@@ -82,7 +94,7 @@ class PlanContext:
         `auto` takes the release a run builds until the link points at it, else the current one.
         """
         root = self.environment.app.root
-        in_release = where == "release" or (where == "auto" and self.creates and not self.linked)
+        in_release = where == "release" or (where == "auto" and self.target.creates and not self.linked)
         if in_release and self.release:
             return posixpath.join(self.release_path(host), root).rstrip("/")
         return self.environment.paths(host).root

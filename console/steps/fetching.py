@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
+from console.domain import git
 from console.domain.environment import Host
 from console.domain.planning import Archive, PlanContext
 from console.domain.shellwords import quote
@@ -21,7 +22,7 @@ def upload_path(context: PlanContext, host: Host, archive: Archive) -> str:
 
 def create_script(context: PlanContext, host: Host) -> str:
     """Fetches and unpacks the planned code; fails without a trace when the release exists already."""
-    archive = context.archive
+    archive = context.target.archive
     body = _from_archive(context, host, archive) if archive else _from_git(context, host)
     environment = context.environment
     release = context.release_path(host)
@@ -36,10 +37,10 @@ mkdir -p -- "$releases"
 rm -rf -- "$building"
 mkdir -- "$building"
 {body}
-printf '%s\\n' {quote(context.commit)} > "$building/REVISION"
+printf '%s\\n' {quote(context.target.commit)} > "$building/REVISION"
 mkdir -p -- {quote(cache)}
 mv -T -- "$building" "$release"
-echo "$release holds {context.commit[:12]}"
+echo "$release holds {context.target.commit[:12]}"
 """
 
 
@@ -48,30 +49,17 @@ def exists_script(context: PlanContext, host: Host) -> str:
     return f"""
 release={quote(context.release_path(host))}
 [ -e "$release" ] || exit 1
-[ "$(cat -- "$release/REVISION" 2>/dev/null)" = {quote(context.commit)} ] || exit 2
+[ "$(cat -- "$release/REVISION" 2>/dev/null)" = {quote(context.target.commit)} ] || exit 2
 """
-
-
-def ls_remote_script(url: str) -> str:
-    """Lists every ref of a repository, with the same account and keys that the deploy will use."""
-    return f"""set -eu
-{_GIT_SETTINGS}
-exec git ls-remote --quiet -- {quote(url)}
-"""
-
-
-# Nothing may ask: neither git for a password nor ssh for a passphrase or an unknown host.
-_GIT_SETTINGS = """GIT_TERMINAL_PROMPT=0; export GIT_TERMINAL_PROMPT
-GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"; export GIT_SSH_COMMAND"""
 
 
 def _from_git(context: PlanContext, host: Host) -> str:
     source = context.environment.app.source
     url = source.git if source else ""
     mirror = posixpath.join(context.environment.paths(host).control, "repo")
-    return f"""{_GIT_SETTINGS}
+    return f"""{git.SETTINGS}
 mirror={quote(mirror)}
-commit={quote(context.commit)}
+commit={quote(context.target.commit)}
 has_commit() {{ git --git-dir="$mirror" cat-file -e "$commit^{{commit}}" 2>/dev/null; }}
 if [ ! -d "$mirror" ]; then
   rm -rf -- "$mirror.new"

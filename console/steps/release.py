@@ -5,7 +5,6 @@ Owns what lies under `releases/` and the `current` link. Must not decide which r
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Callable
 from typing import Literal
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from console.domain.documents import Json
 from console.domain.environment import Host
 from console.domain.planning import PlanContext
+from console.domain.releases import LINKS, note_link
 from console.domain.runs import Danger, PlannedStep
 from console.domain.shellwords import quote
 from console.errors import UsageError
@@ -70,8 +70,12 @@ class Release:
     def _verbs(
         self, context: PlanContext, params: ReleaseParams
     ) -> dict[str, tuple[Callable[[Host], str], Callable[[Host], str]]]:
-        name, ref = context.release, context.ref
-        origin = f"{ref} ({context.commit[:12]})" if ref and ref != context.commit else context.commit[:12]
+        name, ref = context.release, context.target.ref
+        origin = (
+            f"{ref} ({context.target.commit[:12]})"
+            if ref and ref != context.target.commit
+            else context.target.commit[:12]
+        )
         shared = ", ".join(context.environment.app.shared)
         return {
             "create": (lambda host: create_script(context, host), lambda _: f"releases/{name} from {origin}"),
@@ -105,8 +109,8 @@ def doomed(context: PlanContext, host: Host, keep: int | None) -> tuple[str, ...
 
 def _facts(context: PlanContext, params: ReleaseParams) -> dict[str, Json]:
     facts: dict[str, Json] = {"do": params.do}
-    if params.do == "create" and context.archive:
-        archive = context.archive
+    if params.do == "create" and context.target.archive:
+        archive = context.target.archive
         paths: dict[str, Json] = {host.name: upload_path(context, host, archive) for host in context.hosts}
         facts["upload"] = {"path": archive.path, "sha256": archive.sha256, "size": archive.size, "to": paths}
     return facts
@@ -159,20 +163,20 @@ def _composer(context: PlanContext, host: Host) -> str:
 def _link(context: PlanContext, host: Host, name: str) -> str:
     paths = context.environment.paths(host)
     target = posixpath.relpath(context.release_path(host, name), posixpath.dirname(paths.current))
-    entry = json.dumps({"release_name": name, "user": context.operator, "target": context.ref or context.commit})[1:]
+    log = posixpath.join(paths.control, LINKS)
+    noted = f'"release_name":"{name}"'
     return f"""
 base={quote(paths.base)} current={quote(paths.current)} target={quote(target)}
-log="$base/.dep/releases_log"
 [ -d {quote(context.release_path(host, name))} ] || {fail("$target is not there")}
 [ -h "$current" ] || [ ! -e "$current" ] || {fail("$current is not a link")}
 if [ "$(readlink -- "$current" || true)" != "$target" ]; then
   ln -s -- "$target" "$base/.current.$$"
   mv -T -- "$base/.current.$$" "$current"
 fi
-mkdir -p -- "$base/.dep"
-case "$(tail -n 1 -- "$log" 2>/dev/null || true)" in
-  *{quote(f'"release_name": "{name}"')}*) ;;
-  *) printf '{{"created_at": "%s", %s\\n' "$(date -u +%Y-%m-%dT%H:%M:%S+0000)" {quote(entry)} >> "$log" ;;
+case "$(tail -n 1 -- {quote(log)} 2>/dev/null || true)" in
+  *{quote(noted)}*) ;;
+  *)
+{note_link(paths, name)}  ;;
 esac
 echo "current → $target"
 """
