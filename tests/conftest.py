@@ -1,0 +1,5 @@
+"""Fixtures that every test may ask for. Defines none itself; each lives beside what it starts."""
+
+from tests.lab.fixtures import lab, lab_alone, lab_of_this_process, pytest_collection_modifyitems
+
+__all__ = ["lab", "lab_alone", "lab_of_this_process", "pytest_collection_modifyitems"]

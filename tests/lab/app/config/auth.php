@@ -1,0 +1,7 @@
+<?php
+
+return [
+    'defaults' => ['guard' => 'web', 'passwords' => null],
+    'guards' => ['web' => ['driver' => 'session', 'provider' => 'customers']],
+    'providers' => ['customers' => ['driver' => 'database', 'table' => 'customers']],
+];

@@ -1,0 +1,98 @@
+"""Writes a complete configuration of the console for a test world: `lab` (normal) and `labprod` (protected, identity
+pinned) on the same two hosts. Knows the format as the documentation states it, imports nothing of the console."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.lab.values import Node, World
+
+CHECKLIST = """# Deploy
+
+## Before
+- [ ] Tell the team
+- [ ] Backup is fresh
+  ```
+  php artisan --version
+  ```
+
+## After
+- [ ] Health is green
+- [ ] Workers run
+"""
+
+
+def identity(world: World) -> dict[str, Any]:
+    """What each host of this world proves about itself."""
+    return {
+        "app_env": "production",
+        "app_key": hashlib.sha256(world.app_key.encode()).hexdigest()[:12],
+        "database": f"{world.db.name}@{world.db.host}:{world.db.port}",
+    }
+
+
+def _host(world: World, node: Node, roles: list[str], key: str) -> dict[str, Any]:
+    target = {
+        "host": node.ip,
+        "port": node.ssh_port,
+        "user": node.user,
+        "identity_file": key,
+        "known_hosts": world.known_hosts,
+    }
+    return {"ssh": target, "roles": roles, "path": node.path}
+
+
+def environment(world: World, key: str) -> dict[str, Any]:
+    """One environment as a mapping, tier normal."""
+    return {
+        "tier": "normal",
+        "url": world.node1.url,
+        "app": {
+            "path": world.node1.path,
+            "layout": "releases",
+            "source": {"git": world.git_url, "ref": "main"},
+        },
+        "hosts": {
+            "web1": _host(world, world.node1, ["web", "worker", "primary"], key),
+            "web2": _host(world, world.node2, ["web", "worker"], key),
+        },
+        "health": [
+            "/up",
+            "/health",
+            {"name": "mail", "url": "/health/mail", "expect": {"status": 200, "json": {"status": "ok"}}},
+        ],
+        "logs": ["storage/logs/laravel.log"],
+        "workers": {"supervisor": ["laravel-worker", "laravel-redis-worker"]},
+        "checklists": ["checklists/deploy.md"],
+    }
+
+
+def write(world: World, directory: Path, *, top: Mapping[str, Any], key: str, changes: Mapping[str, Any]) -> Path:
+    """Writes `opsconsole.yaml` and its checklist below `directory`. `changes` are keys of both environments (None takes
+    a key away), `top` are keys beside `environments`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    plain = {**environment(world, key), **changes}
+    pinned = {**environment(world, key), "tier": "protected", "identity": identity(world), **changes}
+    document = {
+        "state": {"path": str(directory / "state")},
+        **top,
+        "environments": {
+            name: {word: value for word, value in found.items() if value is not None}
+            for name, found in (("lab", plain), ("labprod", pinned))
+        },
+    }
+    (directory / "checklists").mkdir(exist_ok=True)
+    (directory / "checklists/deploy.md").write_text(CHECKLIST)
+    target = directory / "opsconsole.yaml"
+    writer = YAML()
+    writer.default_flow_style = False
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        writer.dump({name: value for name, value in document.items() if value is not None}, file)
+    return target

@@ -1,0 +1,116 @@
+"""The running servers of a test world: starts, stops and freezes them by name, and finds the processes behind them and
+behind open SSH sessions. Decides nothing about what runs in the world."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import services
+from tests.lab.processes import LabError, Register, Tracked, descendants, end, marked, send, spawn, track, wait_until
+from tests.lab.values import MARK, SERVICES, Node, World
+
+
+class Servers:
+    """All servers of one world by name."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._services = services.every(world)
+        self._register = Register(world.directory / "run")
+
+    def start(self, name: str) -> None:
+        """Starts one server unless it runs, and waits until it is ready."""
+        plan = self._services[name]
+        log = self._world.directory / "log" / f"{name}.log"
+        if self._register.get(name) is None:
+            env = {"LANG": "C.UTF-8", MARK: self._world.root, **plan.env}
+            self._register.put(name, spawn(plan.argv, env=env, log=log, user=plan.user, cwd=plan.cwd))
+
+        def ready() -> bool:
+            if self._register.get(name) is None:
+                raise LabError(f"{name} ended:\n{log.read_text(errors='replace')[-1000:]}")
+            return plan.ready()
+
+        wait_until(ready, f"{name} (see {log})")
+
+    def stop(self, name: str) -> None:
+        """Ends one server and waits until it is gone."""
+        end(self.processes(name), patience=15)
+
+    def pause(self, name: str) -> None:
+        """Freezes one server; an sshd with its sessions."""
+        send(self._whole(name), signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Thaws a frozen server."""
+        send(self._whole(name), signal.SIGCONT)
+
+    def processes(self, name: str) -> list[Tracked]:
+        """The live processes of one server, its first one at the head."""
+        first = self._register.get(name)
+        if first is None:
+            return []
+        return [first, *descendants(first.pid)] if self._services[name].group else [first]
+
+    def sessions(self, node: Node) -> list[Tracked]:
+        """sshd's own processes behind the SSH connections that are open to one host."""
+        links = _connections(node.ip, node.ssh_port)
+        return [each for each in _sshd_processes() if links & _sockets(each.pid)]
+
+    def cut_sessions(self, node: Node) -> None:
+        """Kills all open SSH connections of one host; commands that detached themselves live on."""
+        send(self.sessions(node), signal.SIGKILL)
+
+    def end(self) -> None:
+        """Ends every server, and every process that some session left behind."""
+        for name in SERVICES:
+            self.resume(name)
+        with ThreadPoolExecutor(len(SERVICES)) as pool:
+            list(pool.map(self.stop, SERVICES))
+        for _ in range(5):
+            left = marked(MARK, self._world.root)
+            if not left:
+                return
+            end(left, patience=2)
+
+    def _whole(self, name: str) -> list[Tracked]:
+        found = self.processes(name)
+        if name.startswith("sshd"):
+            for session in self.sessions(self._world.nodes[int(name[-1]) - 1]):
+                found += [session, *descendants(session.pid)]
+        return found
+
+
+def _connections(ip: str, port: int) -> set[str]:
+    """The socket numbers of the established connections at that local address."""
+    packed = socket.inet_aton(ip)[::-1].hex().upper()
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return {fields[9] for fields in map(str.split, lines) if fields[1] == f"{packed}:{port:04X}" and fields[3] != "0A"}
+
+
+def _sockets(pid: int) -> set[str]:
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            name = str(entry.readlink())
+        except OSError:
+            continue
+        if name.startswith("socket:["):
+            found.add(name[8:-1])
+    return found
+
+
+def _sshd_processes() -> list[Tracked]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if words.startswith(b"sshd: ") and b"[listener]" not in words:
+                found.append(int(entry.name))
+    return [each for each in map(track, found) if each is not None]
