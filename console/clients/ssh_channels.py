@@ -1,0 +1,210 @@
+"""What goes through one SSH connection: a script to its end, and a script that goes on.
+
+Owns the wrapping of scripts and the reading of both streams. Must not connect, count channels or retry: the shell does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+
+from console.clients.ssh_transport import Link
+from console.errors import DeadlineError, UnreachableError
+from console.ports import Clock, Completed
+
+_CHUNK = 65_536
+_GATHER = 0.03
+COMMAND = "exec /bin/sh"
+
+
+def wrapped(script: str) -> bytes:
+    """The script as it goes over stdin: parsed whole before any of it runs, its commands reading an empty stdin.
+
+    A link that breaks in the middle leaves the brace open, so that nothing runs at all.
+    """
+    return f"export LC_ALL=C\n{{ :\n{script}\n}} </dev/null\n".encode("utf-8", "surrogateescape")
+
+
+class _Bell:
+    """What both of a channel's buffers ring. paramiko clears it when one is empty; the other may not be."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def clear(self) -> None:
+        """Not obeyed, see above."""
+
+    def wait(self, seconds: float) -> None:
+        self._event.wait(seconds)
+        self._event.clear()
+
+
+class Process:
+    """A remote command and its two streams, both always drained."""
+
+    def __init__(self, link: Link, channel: paramiko.Channel, command: str) -> None:
+        self._link = link
+        self.channel = channel
+        self._bell = _Bell()
+        for buffer in (channel.in_buffer, channel.in_stderr_buffer):
+            buffer.set_event(self._bell)  # type: ignore[arg-type]  # an event by shape
+        channel._event_pending()  # type: ignore[attr-defined]  # exec_command's own, which would wait without a limit
+        self._request("exec", True, command)
+
+    def _request(self, kind: str, reply: bool, *fields: str) -> None:
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_REQUEST)
+        message.add_int(self.channel.remote_chanid)
+        message.add_string(kind)
+        message.add_boolean(reply)
+        for value in fields:
+            message.add_string(value)
+        self._link.transport.send(message)
+
+    def feed(self, chunks: Iterable[bytes], clock: Clock, until: float) -> int:
+        """Writes to its stdin and ends it; how many bytes went."""
+        sent = 0
+        for chunk in chunks:
+            self.channel.settimeout(max(0.001, until - clock.monotonic()))
+            self.channel.sendall(chunk)
+            sent += len(chunk)
+        self.channel.shutdown_write()
+        return sent
+
+    def drain(self) -> tuple[bytes, bytes]:
+        """What both streams hold now."""
+        out, errors = [], []
+        while self.channel.recv_ready():
+            out.append(self.channel.recv(_CHUNK))
+        while self.channel.recv_stderr_ready():
+            errors.append(self.channel.recv_stderr(_CHUNK))
+        return b"".join(out), b"".join(errors)
+
+    def wait(self, seconds: float) -> None:
+        """Until there may be something to drain."""
+        self._bell.wait(seconds)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more output can come."""
+        return bool(self.channel.closed or self.channel.eof_received)
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, None while unknown and after a signal."""
+        return self.channel.exit_status if self.channel.exit_status >= 0 else None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the link went away before the command's end was known."""
+        return self.status is None and not self._link.alive()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the host never started the command."""
+        return self.channel.closed and self.status is None and not self.channel.event_ready
+
+    def end(self) -> None:
+        """Closes the channel, and asks the host to stop what still runs in it."""
+        try:
+            if self._link.alive() and not self.channel.closed and self.status is None:
+                self._request("signal", False, "TERM")
+            self.channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass
+
+
+def execute(link: Link, process: Process, clock: Clock, *, host: str, until: float, limit: int) -> Completed:
+    """Reads a started process to its end. UnreachableError when the link breaks, DeadlineError at `until`."""
+    begun = clock.monotonic()
+    out, errors = bytearray(), bytearray()
+    while True:
+        ended = process.ended
+        more, complaints = process.drain()
+        out += more[: max(0, limit - len(out))]
+        errors += complaints[: max(0, limit - len(errors))]
+        if ended and not (process.channel.recv_ready() or process.channel.recv_stderr_ready()):
+            break
+        left = until - clock.monotonic()
+        if left <= 0:
+            raise _late(host, begun, clock)
+        process.wait(left)
+    # The status may come after the end of the streams, or not at all when a signal ended the command.
+    if not process.channel.status_event.wait(max(0.0, until - clock.monotonic())):
+        raise _late(host, begun, clock)
+    if process.broken:
+        raise UnreachableError(
+            f"{host}: the connection was lost while a command ran: {link.lost()}",
+            done="Whether the command ended is not known.",
+        )
+    if process.refused:
+        raise UnreachableError(
+            f"{host}: the host does not run commands for this account",
+            done="Nothing was run there.",
+            fix="Check the account's shell and any ForceCommand.",
+        )
+    return Completed(status=process.status, stdout=bytes(out), stderr=bytes(errors), seconds=clock.monotonic() - begun)
+
+
+def _late(host: str, begun: float, clock: Clock) -> DeadlineError:
+    return DeadlineError(
+        f"{host}: a command did not end within {clock.monotonic() - begun:.1f} s",
+        done="Its channel was closed; whether it did its work is not known.",
+    )
+
+
+class ChannelStream:
+    """A script that goes on. Bytes are collected for 30 ms, so that a busy one does not wake its reader per line."""
+
+    def __init__(self, link: Link, process: Process, clock: Clock, *, host: str, release: Callable[[], None]) -> None:
+        self._link = link
+        self._process = process
+        self._clock = clock
+        self._host = host
+        self._release = release
+        self._handed = 0.0
+        self._left = b""
+
+    def read(self, limit: int = 65536, timeout: float = 1.0) -> bytes | None:
+        """The next bytes: b"" when none came within `timeout` s, None at the end. UnreachableError on a dead link."""
+        until = self._clock.monotonic() + timeout
+        while not self._left:
+            ended = self._process.ended
+            self._left, _ = self._process.drain()
+            if self._left:
+                break
+            if ended:
+                self._end()
+                return None
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                return b""
+            self._process.wait(left)
+            self._gather()
+        self._handed = self._clock.monotonic()
+        data, self._left = self._left[:limit], self._left[limit:]
+        return data
+
+    def _gather(self) -> None:
+        rest = _GATHER - (self._clock.monotonic() - self._handed)
+        if rest > 0 and not self._process.ended:
+            time.sleep(rest)
+
+    def _end(self) -> None:
+        self.close()
+        if self._process.broken:
+            raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}")
+        if self._process.refused:
+            raise UnreachableError(f"{self._host}: the host does not run commands for this account")
+
+    def close(self) -> None:
+        """Ends it, at once."""
+        self._process.end()
+        self._release()

@@ -1,0 +1,105 @@
+"""A direct-tcpip channel with the face of a socket, as PyMySQL and redis take one; it listens nowhere.
+
+Owns the part of a socket's face that database drivers use. Must not open channels, nor know what goes through.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import cast
+
+import paramiko
+
+from console.clients.ssh_transport import Link
+
+_CHUNK = 65_536
+
+
+class ChannelSocket:
+    """A tunnel with the part of a socket's face that database drivers use."""
+
+    def __init__(self, link: Link, channel: paramiko.Channel, release: Callable[[], None]) -> None:
+        self._link = link
+        self._channel = channel
+        self._release = release
+
+    def settimeout(self, value: float | None) -> None:
+        """Seconds that each following call may block, None for ever."""
+        self._channel.settimeout(value)
+
+    def gettimeout(self) -> float | None:
+        """What was set."""
+        return self._channel.gettimeout()
+
+    def setblocking(self, flag: bool) -> None:
+        """None or zero seconds."""
+        self._channel.settimeout(None if flag else 0.0)
+
+    def setsockopt(self, *_option: object) -> None:
+        """Nothing to set: the connection underneath has its options."""
+
+    def sendall(self, data: bytes) -> None:
+        """All bytes, or TimeoutError, or ConnectionResetError."""
+        self._check()
+        self._channel.sendall(bytes(data))
+
+    def send(self, data: bytes) -> int:
+        """All bytes; their number."""
+        self.sendall(data)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """Up to `size` bytes, b"" at the end; TimeoutError, or ConnectionResetError when the link broke."""
+        data = self._channel.recv(size)
+        if not data:
+            self._check()
+        return data
+
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
+        """The same into a buffer; how many bytes."""
+        data = self.recv(size or len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def makefile(self, mode: str = "rb", buffering: int = -1) -> io.BufferedReader:
+        """A buffered reader; closing it leaves the tunnel open."""
+        if mode != "rb":
+            raise ValueError(f"a tunnel has no file in mode {mode!r}")
+        return io.BufferedReader(_TunnelFile(self), _CHUNK if buffering < 2 else buffering)
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable with the tunnel."""
+        return self._channel.fileno()
+
+    def shutdown(self, how: int) -> None:
+        """Ends one or both directions."""
+        try:
+            self._channel.shutdown(how)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectionResetError(self._link.lost()) from error
+
+    def close(self) -> None:
+        """Ends the tunnel, at once."""
+        try:
+            self._channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass
+        self._release()
+
+    def _check(self) -> None:
+        if not self._link.alive():
+            raise ConnectionResetError(self._link.lost())
+
+
+class _TunnelFile(io.RawIOBase):
+    """The reading half of a tunnel, for `io.BufferedReader`."""
+
+    def __init__(self, tunnel: ChannelSocket) -> None:
+        self._tunnel = tunnel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        return self._tunnel.recv_into(memoryview(cast(bytearray, buffer)))
