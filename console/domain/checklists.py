@@ -5,7 +5,8 @@ Owns the values and how marks fold into an item's state. Must not parse Markdown
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -99,3 +100,21 @@ class ChecklistView:
     def done(self) -> int:
         """Items no longer open (done or skipped)."""
         return sum(walked.state in ("done", "skipped") for walked in self.items)
+
+
+_STATES = {MarkKind.TICK: "done", MarkKind.SKIP: "skipped", MarkKind.FAIL: "failed", MarkKind.REOPEN: "open"}
+
+
+def fold(checklist: Checklist, marks: Iterable[Mark] = (), session: int | None = None) -> ChecklistView:
+    """The file's items after `marks` in their order. Marks on items that the file no longer has are passed over."""
+    walked = {item.id: Walked(item=item, state="done" if item.done else "open") for item in checklist.items}
+    for mark in marks:
+        before = walked.get(mark.item)
+        if before is None:
+            continue
+        note = mark.note or before.note
+        if mark.kind is MarkKind.NOTE:
+            walked[mark.item] = replace(before, note=note)
+        else:
+            walked[mark.item] = replace(before, state=_STATES[mark.kind], who=mark.who, at=mark.at, note=note)
+    return ChecklistView(name=checklist.name, title=checklist.title, session=session, items=tuple(walked.values()))
