@@ -42,6 +42,9 @@ ASCII = {
 }
 """What each glyph becomes on a terminal without UTF-8; one column each."""
 
+Line = tuple[tuple[str, str], ...]
+"""One line as (text, state) pieces; the states are those of a `Cell`."""
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 

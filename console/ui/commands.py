@@ -62,6 +62,7 @@ WHERE = {
     "checklist": "Checklist pane",
     "logs": "Logs pane",
     "drawer": "Run drawer",
+    "text": "Texts",
     "detail": "Details",
     "confirm": "Confirm dialog",
     "help": "Help",
@@ -76,9 +77,9 @@ CHAINS = (
     ("app", "main", "checklist"),
     ("app", "main", "logs"),
     ("app", "main", "drawer"),
-    ("app", "detail"),
-    ("app", "confirm"),
-    ("app", "help"),
+    ("app", "detail", "text"),
+    ("app", "confirm", "text"),
+    ("app", "help", "text"),
 )
 """Places whose keys are live together; within a chain a key belongs to one command."""
 
@@ -182,7 +183,13 @@ COMMANDS: tuple[Command, ...] = (
     _row("drawer", "run.abort", "X", "abort", "abort", "Ask the run to stop, after a confirm"),
     _row("drawer", "run.hold", "h", "hold", "hold", "Hold before the next step; again: go on"),
     _row("drawer", "run.output", "o", "output", "output", "Show the whole output of the step"),
-    # Details, confirm, help
+    # Texts, details, confirm, help
+    _row("text", "text.down", "j,down", "lines(1)", "down", "One line on"),
+    _row("text", "text.up", "k,up", "lines(-1)", "up", "One line back"),
+    _row("text", "text.page_down", "pagedown,space", "pages(1)", "page down", "One page on"),
+    _row("text", "text.page_up", "pageup", "pages(-1)", "page up", "One page back"),
+    _row("text", "text.first", "g,home", "ends(-1)", "top", "To the top"),
+    _row("text", "text.last", "G,end", "ends(1)", "end", "To the end"),
     _row("detail", "detail.back", "escape,q", "back", "back", "Close"),
     _row("detail", "detail.copy", "y", "copy", "copy", "Copy what is shown"),
     _row("confirm", "confirm.cancel", "escape", "cancel", "cancel", "Close; nothing runs"),

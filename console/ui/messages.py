@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from textual.content import Content
 from textual.message import Message
 
 from console.domain.documents import Json
+from console.present.text import Line
 
 
 class EnvironmentChosen(Message):
@@ -73,9 +73,9 @@ class NoticeGiven(Message):
 
 
 class DetailOpened(Message):
-    """A pane has something to read in full: a title and harmless styled lines ready to draw."""
+    """A pane has something to read in full: a title and harmless lines of (text, state) pieces."""
 
-    def __init__(self, title: str, lines: Sequence[Content]) -> None:
+    def __init__(self, title: str, lines: Sequence[Line]) -> None:
         self.title = title
         self.lines = lines
         super().__init__()

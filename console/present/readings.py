@@ -1,0 +1,129 @@
+"""Finding readings on the board by what they are, and judging an environment by all of them.
+
+Owns the choice of snapshots by their value's type and the one verdict an environment gets. Must not read anything
+itself; it is given the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from console.domain.failures import FailedSummary
+from console.domain.health import ProbeReading, Status
+from console.domain.queues import QueueReading
+from console.domain.releases import ReleaseReading
+from console.domain.snapshot import Snapshot
+from console.domain.workers import HostReading, WorkerReading
+from console.ports import Board
+from console.present.text import brief, plural
+
+T = TypeVar("T")
+
+# A source that never answered has no value to judge by: then its name's words say what it would have been.
+_WORDS: dict[type, tuple[str, ...]] = {
+    QueueReading: ("queue", "horizon"),
+    FailedSummary: ("failed",),
+    WorkerReading: ("worker",),
+    HostReading: ("host",),
+    ReleaseReading: ("release",),
+    ProbeReading: ("probe", "health"),
+}
+KNOWN = tuple(_WORDS)
+
+
+def kind_of(snapshot: Snapshot[object]) -> type | None:
+    """What a snapshot holds, or would hold; None for a source that no pane knows."""
+    for kind, words in _WORDS.items():
+        if isinstance(snapshot.value, kind) or (
+            snapshot.value is None and any(word in snapshot.source for word in words)
+        ):
+            return kind
+    return None
+
+
+def snapshots(board: Board, environment: str, kind: type[T]) -> tuple[Snapshot[T], ...]:
+    """Every snapshot that holds (or would hold) readings of one type, in the board's order."""
+    found = (board.get(environment, source) for source in board.sources(environment))
+    return tuple(cast("Snapshot[T]", each) for each in found if each is not None and kind_of(each) is kind)
+
+
+def others(board: Board, environment: str) -> tuple[Snapshot[object], ...]:
+    """Snapshots of sources without a pane of their own."""
+    found = (board.get(environment, source) for source in board.sources(environment))
+    return tuple(each for each in found if each is not None and kind_of(each) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How current a pane is. `error` is the newest failure with its age, empty when all reads work; `age` the oldest
+    reading's age in seconds, None before the first; `stale` whether what stands there must be shown as old."""
+
+    error: str = ""
+    age: float | None = None
+    stale: bool = False
+    waiting: bool = False
+
+
+def freshness(found: Iterable[Snapshot[object]], mono: float) -> Freshness:
+    """Of several snapshots together: the worst counts."""
+    every = tuple(found)
+    if not every:
+        return Freshness(waiting=True)
+    failing = [each for each in every if each.error is not None]
+    ages = [age for each in every if (age := each.age(mono)) is not None]
+    error = ""
+    if failing:
+        age = failing[0].age(mono)
+        error = f"{failing[0].error} · last read {brief(age)} ago" if age is not None else f"{failing[0].error}"
+    return Freshness(error, max(ages, default=None), any(each.stale(mono) for each in every), not ages and not failing)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An environment in one word: `state` is ok, warning, failed or unknown; `troubles` names each reason."""
+
+    state: str
+    troubles: tuple[str, ...] = ()
+
+
+def judge(board: Board, environment: str, mono: float) -> Verdict:
+    """What everything read of an environment comes to. Unreadable is never ok."""
+    bad: list[str] = []
+    doubtful: list[str] = []
+    seen = lost = 0
+    for source in board.sources(environment):
+        snapshot = board.get(environment, source)
+        if snapshot is None or (snapshot.error is None and snapshot.stale(mono)):
+            # Not polled any more: says nothing, neither good nor bad.
+            continue
+        seen += 1
+        if snapshot.error is not None:
+            lost += 1
+            doubtful.append(f"{source}: {snapshot.error}")
+        else:
+            _judge_value(snapshot.value, bad, doubtful)
+    if not seen:
+        return Verdict("unknown")
+    if lost == seen:
+        return Verdict("lost", tuple(doubtful))
+    state = "failed" if bad else "warning" if doubtful else "ok"
+    return Verdict(state, (*bad, *doubtful))
+
+
+def _judge_value(value: object, bad: list[str], doubtful: list[str]) -> None:
+    if isinstance(value, ProbeReading):
+        for probe in value.probes:
+            if probe.status in (Status.FAILED, Status.CRASHED):
+                bad.append(f"{probe.name} {probe.status}")
+            elif probe.status is Status.WARNING:
+                doubtful.append(f"{probe.name} warning")
+    elif isinstance(value, WorkerReading):
+        doubtful += [f"{w.name} {w.status} on {w.host}" for w in value.workers if w.status != "running"]
+        doubtful += value.errors
+    elif isinstance(value, QueueReading):
+        doubtful += [f"{plural(queue.stuck, 'job')} stuck in {queue.queue}" for queue in value.queues if queue.stuck]
+    elif isinstance(value, HostReading):
+        doubtful += [f"{host.host} disk {host.disk_percent} %" for host in value.hosts if host.disk_percent >= 90]
+        doubtful += value.errors

@@ -1,0 +1,37 @@
+"""Drawing one line from pieces of text and states, in the colours of the theme.
+
+Owns how states become styles for widgets on the line API. Must not lay anything out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+STATES = ("dim", "bold", "accent", "ok", "warning", "error", "band", "inverse", "key", "selection", "raised", "line")
+
+
+class Drawn(Widget):
+    """A widget that draws its own lines. Its states are component classes, coloured in console.tcss."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"drawn--{state}" for state in STATES}
+
+    def paint(self, *states: str) -> Style:
+        """The style of the widget with these states on top, later ones over earlier ones. Words like `accent-bold`
+        are the two states in one."""
+        style = self.rich_style
+        for state in states:
+            for part in state.split("-"):
+                if part:
+                    style += self.get_component_rich_style(f"drawn--{part}", partial=True)
+        return style
+
+    def line(self, pieces: Iterable[tuple[str, str]], width: int, *under: str) -> Strip:
+        """One strip of exactly `width` columns from (text, state) pieces, over the states `under`."""
+        segments = [Segment(text, self.paint(*under, state)) for text, state in pieces if text]
+        return Strip(segments).crop_extend(0, width, self.paint(*under))
