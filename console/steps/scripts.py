@@ -14,8 +14,8 @@ from console.domain.runs import Danger, HostScript, PlannedStep
 from console.domain.shellwords import quote
 from console.errors import RefusedError, UsageError
 
-# 022: the web server's account must be able to read what a deploy writes, whatever the login's mask.
-HEAD = "set -eu\numask 022\n"
+# Never stricter than 022: the web server's account must be able to read what a deploy writes, whatever the login's mask.
+HEAD = 'set -eu\numask "$(printf %04o "$((0$(umask) & 022))")"\n'
 
 Writer = Callable[[Host], str]
 """The body of a script for one host, without the head."""
