@@ -1,6 +1,6 @@
 """Writes a Laravel log: `log_writer.py FILE RATE SECONDS [--hold] [--odd]`, RATE entries a second until the time is
-over or standard input ends; prints the number of the last entry. Each entry carries `"seq":N` in its context, so a reader
-knows what it missed or saw twice. Standard library only; used as a program, never imported."""
+over or standard input ends; prints the number of the last entry. Each entry carries `"seq":N` in its context, so that a
+reader knows what it missed or saw twice. Standard library only; used as a program, never imported."""
 
 from __future__ import annotations
 

@@ -246,14 +246,14 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{path}/supervisor/control.sock
 [program:laravel-worker]
-command={work} database --queue=high,default --sleep=1 --tries=1
+command={work} database --queue=high,default --sleep=0.5 --tries=1
 process_name=%(program_name)s_%(process_num)02d
 numprocs=2
 startsecs=0
 stopwaitsecs=10
 stdout_logfile={logs}/worker.log
 {program}[program:laravel-redis-worker]
-command={work} redis --queue=high,default --sleep=1 --tries=1
+command={work} redis --queue=high,default --sleep=0.5 --tries=1
 startsecs=0
 stopwaitsecs=10
 stdout_logfile={logs}/redis-worker.log
