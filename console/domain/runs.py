@@ -1,4 +1,4 @@
-"""Plans, the events of a run, and the fold from events to what everybody shows.
+"""The events of a run, and the fold from events to what everybody shows.
 
 Owns the one meaning of a run's events: the run drawer, `runs show`, `--json` and the report all call `fold`, so they
 cannot disagree. Must not perform anything, nor read a clock.
@@ -11,17 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from console.domain.actions import Effect, GateSpec
+from console.domain.actions import Effect
 from console.domain.documents import Json
+from console.domain.plans import Danger as Danger
+from console.domain.plans import HostScript as HostScript
+from console.domain.plans import Plan as Plan
+from console.domain.plans import PlannedHost as PlannedHost
+from console.domain.plans import PlannedStep as PlannedStep
 from console.domain.policy import Operator
-
-
-class Danger(StrEnum):
-    """How loudly a plan names a step."""
-
-    SAFE = "safe"
-    CAUTION = "caution"
-    DESTRUCTIVE = "destructive"
 
 
 class Outcome(StrEnum):
@@ -65,79 +62,6 @@ class EventKind(StrEnum):
     OPERATOR_ANSWERED = "operator_answered"
     LOCK_RELEASED = "lock_released"
     RUN_FINISHED = "run_finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostScript:
-    """What runs on one host. `script` is exact POSIX sh text (secrets appear as `${OPSCONSOLE_SECRET_n}` only);
-    `text` is the one line a person reads."""
-
-    host: str
-    script: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStep:
-    """One step resolved for one environment.
-
-    `scripts` is empty for kinds the runner performs itself (wait_http, manual), whose resolved `params` say what.
-    `check` answers by exit status: 0 already done, 1 not done, anything else unknown. `when`: 0 run it, 1 skip it.
-    `undo` and `on_abort` run on the same hosts. `secrets` are references in the order of their numbers.
-    """
-
-    name: str
-    kind: str
-    hosts: tuple[str, ...]
-    text: str
-    effect: Effect
-    danger: Danger = Danger.CAUTION
-    timeout: float = 600.0
-    params: Mapping[str, Json] = field(default_factory=dict)
-    scripts: tuple[HostScript, ...] = ()
-    check: tuple[HostScript, ...] = ()
-    when: tuple[HostScript, ...] = ()
-    undo: tuple[HostScript, ...] = ()
-    on_abort: tuple[HostScript, ...] = ()
-    secrets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedHost:
-    """A host as it was when the plan was made; `host_key` is the fingerprint `SHA256:…`, empty for no SSH."""
-
-    name: str
-    address: str
-    host_key: str
-    current: str = ""
-    releases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What would happen, exactly. Its hash binds a confirmation to it (see `plan_document`).
-
-    `release` is the new release's name or the rollback's target; `commit` what a ref was pinned to. `notes` are
-    sentences an operator must read; `gate_urls` maps probe names to URLs. `config_hash` covers this environment's
-    resolved section and the action's file.
-    """
-
-    action: str
-    title: str
-    environment: str
-    protected: bool
-    params: Mapping[str, Json]
-    steps: tuple[PlannedStep, ...]
-    hosts: tuple[PlannedHost, ...]
-    operator: Operator
-    lock: bool = True
-    gate: GateSpec | None = None
-    release: str = ""
-    commit: str = ""
-    rollback_target: str = ""
-    notes: tuple[str, ...] = ()
-    config_hash: str = ""
-    made_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,10 +240,23 @@ def _lock(view: RunView, event: Event) -> RunView:
     return replace(view, lock_held=event.kind is EventKind.LOCK_TAKEN)
 
 
+def _known(view: RunView, event: Event) -> RunView:
+    """`view` with a row for a step that no plan lists: an undo, or what an abort calls for."""
+    step = next((step for step in view.steps if step.name == event.step), None)
+    if step is not None and event.host in step.hosts:
+        return view
+    hosts = {**(step.hosts if step else {}), event.host: HostProgress(host=event.host)}
+    if step is not None:
+        return replace(view, steps=tuple(replace(s, hosts=hosts) if s is step else s for s in view.steps))
+    text = _text(event, "text") or event.step
+    fresh = StepProgress(name=event.step, kind=_text(event, "kind"), effect=Effect.IDEMPOTENT, text=text, hosts=hosts)
+    return replace(view, steps=(*view.steps, fresh))
+
+
 def _intended(view: RunView, event: Event) -> RunView:
     attempt = _number(event, "attempt") or 1
     return _on_step(
-        view,
+        _known(view, event),
         event,
         lambda progress: replace(
             progress, attempt=attempt, started_at=event.at, outcome=None, finished_at=None, exit_status=None
