@@ -15,6 +15,7 @@ from console.domain.parameters import seconds
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:*-]{0,127}")
+_LONGEST = 604_800
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -118,9 +119,12 @@ def _key_hash(value: str) -> str:
 def _duration(value: object) -> float:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
-            return seconds(value)
+            found = seconds(value)
         except ValueError as error:
             raise ValueError("must be a duration like 90s, 2m or 1h30m") from error
+        if not 0 < found <= _LONGEST:
+            raise ValueError("must be a duration above zero and of at most 7 days")
+        return found
     raise ValueError("must be a duration like 90s, 2m or 1h30m")
 
 
@@ -140,6 +144,4 @@ Git = Annotated[str, AfterValidator(_git)]
 Ref = Annotated[str, AfterValidator(_ref)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
-Duration = Annotated[
-    float, BeforeValidator(_duration, json_schema_input_type=str | int), Field(gt=0, le=604_800, allow_inf_nan=False)
-]
+Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=str | int)]

@@ -36,9 +36,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
 
-def _short(key: str) -> BeforeValidator:
+def _short(key: str, whole: type[Section]) -> BeforeValidator:
     """Lets a plain text stand for a mapping with one key."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+    return BeforeValidator(
+        lambda value: {key: value} if isinstance(value, str) else value, json_schema_input_type=str | whole
+    )
 
 
 class SshModel(Section):
@@ -69,7 +71,7 @@ class SshModel(Section):
 class HostModel(Section):
     """One machine of an environment."""
 
-    ssh: Annotated[SshModel, _short("alias")] = Field(json_schema_extra={"short": "a name or user@host"})
+    ssh: Annotated[SshModel, _short("alias", SshModel)]
     """Where it is: a name from your ssh config, `user@host`, or a mapping."""
     roles: list[Name] = Field(default_factory=list)
     """What it is for. `primary` holds the deploy lock and runs what must run once; the others are your own words."""
@@ -109,7 +111,7 @@ class AppModel(Section):
     """Where a deploy takes code from. Without it nothing can be deployed."""
     php: Line = "php"
     """The PHP command on the hosts."""
-    shared: list[Inside] = Field(default_factory=lambda: [".env", "storage"])
+    shared: list[Inside] = [".env", "storage"]
     """What every release links from `shared/`, relative to the application root."""
     keep: Annotated[Whole, Field(ge=1, le=1000)] = 5
     """How many releases a cleanup leaves, the current one included."""
@@ -172,7 +174,7 @@ class DatabaseModel(Section):
     """The database's name."""
     user: Line | None = None
     """The account to read with."""
-    password: Line | None = Field(default=None, json_schema_extra={"secret": True})
+    password: Line | None = Field(default=None)
     """A secret reference (`env:`, `file:`, `cmd:`, `dotenv:`, `remote-env:`)."""
     file: Local | None = None
     """The SQLite file on this machine, relative to the configuration file."""
@@ -206,7 +208,7 @@ class RedisModel(Section):
     """The database's number."""
     user: Line | None = None
     """The ACL user."""
-    password: Line | None = Field(default=None, json_schema_extra={"secret": True})
+    password: Line | None = Field(default=None)
     """A secret reference (`env:`, `file:`, `cmd:`, `dotenv:`, `remote-env:`)."""
     prefix: Line | None = None
     """What the application puts before every key."""
@@ -257,9 +259,9 @@ class EnvironmentModel(Section):
     """Its machines by name, in the order in which things are done."""
     identity: IdentityModel | None = None
     """What every host must prove to be. A protected environment without it can be looked at, not changed."""
-    health: list[Annotated[ProbeModel, _short("url")]] = Field(default_factory=list)
+    health: list[Annotated[ProbeModel, _short("url", ProbeModel)]] = Field(default_factory=list)
     """Health questions: paths below `url`, or mappings."""
-    logs: list[OnHost] = Field(default_factory=lambda: ["storage/logs/laravel.log"])
+    logs: list[OnHost] = ["storage/logs/laravel.log"]
     """Log files to follow, relative to the application root or absolute."""
     workers: WorkersModel = Field(default_factory=WorkersModel)
     """The worker programs that belong to this application."""

@@ -1,0 +1,126 @@
+"""A checklist as table rows, as the lines of one item's details, and as the JSON document of `checklist show`.
+
+Owns its words, glyphs and states. Must not read a file nor a clock.
+"""
+
+from __future__ import annotations
+
+from console.domain.advice import advise
+from console.domain.checklists import Checklist, ChecklistView, Walked
+from console.domain.documents import Json
+from console.domain.untrusted import Raw, harmless
+from console.present import text
+from console.present.table import Cell, Column, Row
+
+COLUMNS = (
+    Column("state", "", width=1),
+    Column("item", "", grow=True, width=12),
+    Column("word", "", priority=2),
+    Column("who", "", most=12, priority=1),
+    Column("at", "", right=True, priority=3),
+)
+
+_STATES = {
+    "open": (text.OPEN, "", ""),
+    "done": (text.DONE, "ok", "dim"),
+    "skipped": ("–", "dim", "dim"),
+    "failed": (text.FAILED, "error", "error"),
+}
+_MAX_LINES = 500
+
+
+def checklist_rows(view: ChecklistView, *, local: bool = False) -> tuple[Row, ...]:
+    """Headings and items in the file's order; the first open item is the one to do next."""
+    following = next((walked.item.id for walked in view.items if walked.state == "open"), "")
+    rows: list[Row] = []
+    section: str | None = None
+    for number, walked in enumerate(view.items):
+        item = walked.item
+        if item.section != section:
+            section = item.section
+            rows.append(Row(f"heading:{number}", (Cell(harmless(section or view.title), "dim"),), heading=True))
+        glyph, state, words = _STATES[walked.state]
+        if item.id == following:
+            glyph, state, words = text.CURRENT, "accent", "bold"
+        caution = "warning" if any(map(advise, item.commands)) else "dim"
+        said = f"{harmless(item.text)} · {harmless(walked.note)}" if walked.note else harmless(item.text)
+        rows.append(
+            Row(
+                item.id,
+                (
+                    Cell(glyph, state),
+                    Cell(said, words),
+                    Cell("$" if item.commands and walked.state == "open" else _word(walked), caution),
+                    Cell(harmless(walked.who.partition("@")[0]), "dim"),
+                    Cell(text.moment(walked.at, local=local, seconds=False) if walked.at else "", "dim"),
+                ),
+            )
+        )
+    return tuple(rows)
+
+
+def _word(walked: Walked) -> str:
+    return "" if walked.state == "open" else walked.state
+
+
+def item_lines(view: ChecklistView, item: str, *, local: bool = False) -> tuple[text.Line, ...]:
+    """Everything about one item: its words, what was said of it, its commands with what is known against them."""
+    walked = next((each for each in view.items if each.item.id == item), None)
+    if walked is None:
+        return (((("this item is no longer in the file"), "dim"),),)
+    glyph, state, _words = _STATES[walked.state]
+    lines: list[text.Line] = [
+        ((harmless(walked.item.section or view.title), "dim"),),
+        ((harmless(walked.item.text), "bold"),),
+        (),
+        ((f"{glyph} {walked.state}", state or "dim"), *_said(walked, local)),
+    ]
+    if walked.note:
+        lines += [((line, ""),) for line in Raw.of(walked.note).lines()]
+    for command in walked.item.commands:
+        lines.append(())
+        lines += [(("  $ " if number == 0 else "    ", "dim"), (line, "")) for number, line in _lines_of(command)]
+        if note := advise(command):
+            lines.append((("  ▲ ", "warning"), (note, "warning")))
+    lines += [(), ((f"line {walked.item.line} of the file", "dim"),)]
+    return tuple(lines)
+
+
+def _lines_of(command: str) -> list[tuple[int, str]]:
+    return list(enumerate(Raw.of(command).lines(count=_MAX_LINES)))
+
+
+def _said(walked: Walked, local: bool) -> tuple[tuple[str, str], ...]:
+    if walked.at is None:
+        return ((" in the file", "dim"),) if walked.state == "done" else ()
+    return ((f"  {harmless(walked.who)}  {text.day(walked.at, local=local)}", "dim"),)
+
+
+def progress(view: ChecklistView) -> str:
+    """`12/48`: items no longer open, of all."""
+    return f"{view.done}/{len(view.items)}"
+
+
+def checklist_document(checklist: Checklist) -> dict[str, Json]:
+    """The document of `checklist show FILE --json`; `notes` says what is known against a command of the item."""
+    return {
+        "title": checklist.title,
+        "total": len(checklist.items),
+        "done": sum(item.done for item in checklist.items),
+        "items": [
+            {
+                "id": item.id,
+                "text": item.text,
+                "section": item.section,
+                "line": item.line,
+                "done": item.done,
+                "commands": list(item.commands),
+                "notes": [{"command": command, "note": note} for command in item.commands if (note := advise(command))],
+            }
+            for item in checklist.items
+        ],
+        "commands": [
+            {"line": command.line, "section": command.section, "text": command.text, "note": advise(command.text)}
+            for command in checklist.commands
+        ],
+    }

@@ -1,0 +1,29 @@
+"""The configuration loaded with every step kind and source that this version has.
+
+Owns which kinds the configuration is validated against. Must not validate anything itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.steps import step_kinds
+
+if TYPE_CHECKING:
+    from console.config.kinds import SourceKinds, StepKinds
+    from console.config.load import Config
+
+__all__ = ["load", "source_kinds", "step_kinds"]
+
+
+def source_kinds() -> SourceKinds:
+    """Every source that `sources: {NAME: params}` can switch on."""
+    return {}
+
+
+def load(path: Path | None, kinds: StepKinds | None = None) -> Config:
+    """The configuration at `path` (None: the usual places); ConfigError with every problem, InsecureError."""
+    from console.config.load import load_config
+
+    return load_config(path, step_kinds() if kinds is None else kinds, source_kinds())
