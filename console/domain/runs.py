@@ -13,12 +13,27 @@ from enum import StrEnum
 
 from console.domain.actions import Effect
 from console.domain.documents import Json
-from console.domain.plans import Danger as Danger
-from console.domain.plans import HostScript as HostScript
-from console.domain.plans import Plan as Plan
-from console.domain.plans import PlannedHost as PlannedHost
-from console.domain.plans import PlannedStep as PlannedStep
+from console.domain.plans import Danger, HostScript, Plan, PlannedHost, PlannedStep
 from console.domain.policy import Operator
+
+__all__ = [
+    "Danger",
+    "Event",
+    "EventKind",
+    "HostProgress",
+    "HostScript",
+    "Outcome",
+    "Plan",
+    "PlannedHost",
+    "PlannedStep",
+    "Question",
+    "RunRow",
+    "RunState",
+    "RunView",
+    "StepProgress",
+    "fold",
+    "start_view",
+]
 
 
 class Outcome(StrEnum):
