@@ -186,12 +186,19 @@ def choose(root: Path, *, timezone: str = "UTC") -> World:
 
 
 def up(root: Path | None = None, *, timezone: str = "UTC") -> Lab:
-    """Brings a world up in a new directory (below the system's temporary one unless given). Needs root and Debian."""
+    """Brings a world up in a directory (a new temporary one unless given); one that is there is only mended.
+
+    Needs root and Debian; installs the packages it lacks.
+    """
     if os.geteuid() != 0:
         raise LabError("the test world needs root: it starts servers as other accounts")
     packages.install()
     if root is None:
         root = Path(tempfile.mkdtemp(prefix="opslab"))
+    if (root / "lab.json").exists():
+        lab = Lab(World.load(root))
+        lab.heal()
+        return lab
     root.mkdir(exist_ok=True)
     root.chmod(0o755)
     world = choose(root, timezone=timezone)
