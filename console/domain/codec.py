@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, TypeVar, cast
 
 from console.domain.documents import Json
+from console.domain.untrusted import Raw
 
 T = TypeVar("T")
 
@@ -73,6 +74,8 @@ def _encode(kind: Any, value: Any) -> Json:
         }
     if kind is datetime:
         return time_text(value)
+    if kind is Raw:
+        return Raw.exact(value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return str(kind(value).value)
     if kind is float:

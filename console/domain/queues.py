@@ -13,7 +13,8 @@ class QueueDepth:
     """One queue of one connection. Counts are jobs; `depth` is their sum.
 
     `stuck` is the part of `reserved` past its retry_after: its worker died or overran. `oldest_ready_seconds` is None
-    when no job is ready or its age is not recorded. `paused` is None where the framework cannot say.
+    when no job is ready or its age is not recorded. `paused` is None where the framework cannot say. `approximate`:
+    the sum is exact, its split is not, because the queue is too long to look at every job (shown with "~").
     """
 
     connection: str
@@ -25,6 +26,7 @@ class QueueDepth:
     stuck: int
     oldest_ready_seconds: int | None = None
     paused: bool | None = None
+    approximate: bool = False
 
     @property
     def depth(self) -> int:

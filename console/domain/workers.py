@@ -5,7 +5,8 @@ Owns the values of the worker and host sources. Must not parse: each source does
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +24,12 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReading:
-    """Every configured program on every host; `errors` are `HOST: reason`, harmless."""
+    """Every configured program on every host; `errors` are `HOST: reason`, harmless. `listens` maps Laravel's queue
+    connections (empty: the default one) to the queue names that running workers were started with."""
 
     workers: tuple[Worker, ...]
     errors: tuple[str, ...] = ()
+    listens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

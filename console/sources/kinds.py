@@ -1,0 +1,108 @@
+"""What every source is made of: its declaration for the index, what it is given, and its codec.
+
+Owns the shape of a source kind. Must not know any single source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from console.domain import codec
+from console.domain.documents import Json
+from console.domain.environment import AppFacts, Environment
+from console.ports import Clock, Reach, Source
+from console.sources.names import QueueNames
+
+T = TypeVar("T")
+
+
+class SourceParams(BaseModel):
+    """Params every source takes; a source with more derives from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    every: float | None = Field(default=None, ge=0.2, le=3600)
+    """Seconds between two reads."""
+
+
+class Discovered:
+    """What the source `app` last read, for whoever must not wait for discovery."""
+
+    def __init__(self) -> None:
+        self._facts: AppFacts | None = None
+
+    @property
+    def facts(self) -> AppFacts | None:
+        """The newest facts, None before the first; at once."""
+        return self._facts
+
+    def put(self, facts: AppFacts) -> None:
+        """Swaps the reference, at once."""
+        self._facts = facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What a source is built from. `names` and `discovered` are shared by all sources of one environment."""
+
+    environment: Environment
+    reach: Reach
+    clock: Clock
+    names: QueueNames = field(default_factory=QueueNames)
+    discovered: Discovered = field(default_factory=Discovered)
+
+
+class SourceModule(Protocol):
+    """What a source's file offers: its params, and a function that builds it without reaching anything."""
+
+    Params: type[BaseModel]
+
+    def build(self, context: SourceContext, params: Any) -> tuple[Source[Any], ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A line of the index: the module, and whether it is on without being named under `sources:`.
+
+    `group` names the thread that reads it, for sources that share one client. `from_facts` means that there is one
+    source for each connection that discovery found, so that none can be built before.
+    """
+
+    module: str
+    group: str
+    always: bool = False
+    from_facts: bool = False
+
+    @property
+    def Params(self) -> type[BaseModel]:  # noqa: N802 - the name the configuration asks for
+        """The model of what stands under `sources: {NAME: …}`; imports the source."""
+        return self._load().Params
+
+    def build(self, context: SourceContext, params: Json) -> tuple[Source[Any], ...]:
+        """The sources; several where discovery found several connections, none where it found none."""
+        module = self._load()
+        return module.build(context, module.Params.model_validate({} if params is None else params))
+
+    def _load(self) -> SourceModule:
+        return cast(SourceModule, import_module(self.module))
+
+
+class TypedSource(Generic[T]):
+    """A source whose reading is one frozen dataclass: name, interval, deadline and codec come from the class."""
+
+    name: str
+    every: float = 1.0
+    timeout: float = 5.0
+    kind: ClassVar[type[Any]]
+
+    def encode(self, value: T) -> Json:
+        """The reading as a document."""
+        return codec.encode(value)
+
+    def decode(self, document: Json) -> T:
+        """The reading of a document; ValueError when it is not one."""
+        return cast(T, codec.decode(self.kind, document))

@@ -1,0 +1,46 @@
+"""The environment's health URLs, asked side by side.
+
+Owns how many are asked at once. Must not judge an answer: the HTTP client knows the specification.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+from console.domain.health import ProbeReading, Status
+from console.domain.readings import PROBES
+from console.sources.kinds import SourceContext, SourceParams, TypedSource
+
+AT_ONCE = 8
+
+Params = SourceParams
+
+
+class ProbesSource(TypedSource[ProbeReading]):
+    """`ProbeReading`, each 15 s. Never raises: a URL that does not answer is a failed probe."""
+
+    kind: ClassVar = ProbeReading
+    name = PROBES
+    timeout = 10.0
+
+    def __init__(self, context: SourceContext, params: SourceParams) -> None:
+        self._context = context
+        self.every = params.every or 15.0
+
+    def read(self) -> ProbeReading:
+        """All probes, in the config's order."""
+        specs = self._context.environment.health
+        http = self._context.reach.http()
+        with ThreadPoolExecutor(min(AT_ONCE, len(specs)), thread_name_prefix="opsconsole-probe") as pool:
+            return ProbeReading(probes=tuple(pool.map(http.probe, specs)))
+
+    def summary(self, value: ProbeReading) -> str:
+        """How many of them are well."""
+        well = sum(probe.status is Status.OK for probe in value.probes)
+        return f"{well}/{len(value.probes)} probes ok"
+
+
+def build(context: SourceContext, params: SourceParams) -> tuple[ProbesSource, ...]:
+    """The one source; none without URLs under `health:`."""
+    return (ProbesSource(context, params),) if context.environment.health else ()
