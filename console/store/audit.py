@@ -63,7 +63,7 @@ class AuditRows:
         """Every row in order, in one snapshot."""
         with self._database.read() as connection:
             query = select(schema.audit.c.seq, schema.audit.c.body, schema.audit.c.hash).order_by(schema.audit.c.seq)
-            return [AuditRow(*row) for row in connection.execute(query).tuples()]
+            return [AuditRow(*row) for row in connection.execute(query)]
 
     def newest(self, limit: int) -> list[AuditRow]:
         """The newest rows, oldest of them first."""
@@ -73,4 +73,4 @@ class AuditRows:
                 .order_by(schema.audit.c.seq.desc())
                 .limit(limit)
             )
-            return [AuditRow(*row) for row in connection.execute(query).tuples()][::-1]
+            return [AuditRow(*row) for row in connection.execute(query)][::-1]

@@ -129,7 +129,7 @@ def _settle(database: Database) -> None:
     if "schema" not in found:
         with database.write() as connection:
             schema.metadata.create_all(connection, checkfirst=True)
-            have = dict(connection.execute(select(schema.meta.c.name, schema.meta.c.value)).tuples().all())
+            have = dict(connection.execute(select(schema.meta.c.name, schema.meta.c.value)).all())
             fresh = {"schema": str(schema.VERSION), "chain": secrets.token_hex(8)}
             for name, value in fresh.items():
                 if name not in have:
@@ -159,7 +159,7 @@ def _use_wal(database: Database) -> None:
 def _meta(database: Database) -> dict[str, str]:
     try:
         with database.read() as connection:
-            return dict(connection.execute(select(schema.meta.c.name, schema.meta.c.value)).tuples().all())
+            return dict(connection.execute(select(schema.meta.c.name, schema.meta.c.value)).all())
     except StateError as error:
         # Only a missing table means "new"; anything else is a database that cannot be read.
         if isinstance(error.__cause__, OperationalError) and "no such table" in str(error.__cause__.orig):
