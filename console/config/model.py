@@ -38,9 +38,13 @@ class Section(BaseModel):
 
 def _short(key: str, whole: type[Section]) -> BeforeValidator:
     """Lets a plain text stand for a mapping with one key."""
-    return BeforeValidator(
-        lambda value: {key: value} if isinstance(value, str) else value, json_schema_input_type=str | whole
-    )
+
+    def written_out(value: object) -> object:
+        if not isinstance(value, str | dict | Section):
+            raise ValueError("must be a text or a mapping")
+        return {key: value} if isinstance(value, str) else value
+
+    return BeforeValidator(written_out, json_schema_input_type=str | whole)
 
 
 class SshModel(Section):

@@ -75,7 +75,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, document: Document, p
             known = fields_at(model, inner[:-1])
             return document.problem(f"unknown key {quoted(name)}{nearest(name, known)}", loc, key=True)
         case "missing":
-            owner = f" of {quoted(str(loc[-2]))}" if len(loc) > 1 else ""
+            owner = f" of {quoted(loc[-2])}" if len(loc) > 1 and isinstance(loc[-2], str) else ""
             return document.problem(f"the key {quoted(name)}{owner} is missing", loc[:-1], key=True)
         case "literal_error" | "enum":
             return document.problem(

@@ -75,16 +75,35 @@ def salvage(entry: Json) -> EnvironmentModel | None:
     }
     kept = dict(harmless)
     for key, value in entry.items():
-        try:
-            EnvironmentModel.model_validate({**harmless, key: value})
-        except ValidationError:
-            continue
-        kept[key] = value
+        for part in (value, _valid_parts(harmless, key, value)):
+            if _valid(harmless, key, part):
+                kept[key] = part
+                break
     if "url" not in entry:
         del kept["url"]
     if "tier" not in entry:
         del kept["tier"]
     return EnvironmentModel.model_validate(kept)
+
+
+def _valid(harmless: dict[str, Json], key: str, value: Json) -> bool:
+    try:
+        EnvironmentModel.model_validate({**harmless, key: value})
+    except ValidationError:
+        return False
+    return True
+
+
+def _valid_parts(harmless: dict[str, Json], key: str, value: Json) -> Json:
+    """The hosts that are right; the health questions with harmless ones where they are not, so that numbers stay."""
+    if key == "hosts" and isinstance(value, dict):
+        return {name: host for name, host in value.items() if _valid(harmless, key, {name: host})}
+    if key == "health" and isinstance(value, list):
+        return [
+            probe if _valid(harmless, key, [probe]) else {"name": f"question {number}", "url": "http://host.invalid"}
+            for number, probe in enumerate(value)
+        ]
+    return value
 
 
 def _environment(name: str, section: EnvironmentModel, base: Path, ssh_config: str) -> Environment:
