@@ -10,7 +10,8 @@ from console.domain.log_format import HEAD, Level, logged_chain, parse
 from console.domain.untrusted import Raw
 
 FULL = (
-    b'[2026-01-05 10:00:00] production.ERROR: Payment declined {"userId":7,"exception":"[object] (App\\\\Declined(code: 402)'
+    b'[2026-01-05 10:00:00] production.ERROR: Payment declined {"userId":7,"exception":"[object]'
+    b" (App\\\\Declined(code: 402)"
     b": declined at noon at /var/www/app/app/Jobs/Charge.php:33)\n"
     b"[stacktrace]\n"
     b"#0 /var/www/app/vendor/laravel/framework/src/x.php(3): Illuminate\\\\Foo->bar()\n"
