@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import cast
 
 import paramiko
 
+from console.clients.sockets import SocketFile
 from console.clients.ssh_transport import Link
 
 _CHUNK = 65_536
@@ -66,7 +66,7 @@ class ChannelSocket:
         """A buffered reader; closing it leaves the tunnel open."""
         if mode != "rb":
             raise ValueError(f"a tunnel has no file in mode {mode!r}")
-        return io.BufferedReader(_TunnelFile(self), _CHUNK if buffering < 2 else buffering)
+        return io.BufferedReader(SocketFile(self), _CHUNK if buffering < 2 else buffering)
 
     def fileno(self) -> int:
         """A descriptor that becomes readable with the tunnel."""
@@ -90,16 +90,3 @@ class ChannelSocket:
     def _check(self) -> None:
         if not self._link.alive():
             raise ConnectionResetError(self._link.lost())
-
-
-class _TunnelFile(io.RawIOBase):
-    """The reading half of a tunnel, for `io.BufferedReader`."""
-
-    def __init__(self, tunnel: ChannelSocket) -> None:
-        self._tunnel = tunnel
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        return self._tunnel.recv_into(memoryview(cast(bytearray, buffer)))

@@ -1,0 +1,78 @@
+"""What a database driver's error means for the caller.
+
+Owns the codes of MySQL and MariaDB that matter and the words for them. Must not print a statement's parameters, nor a
+secret.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+
+import pymysql
+from sqlalchemy import exc
+
+from console.domain.redact import Redactor
+from console.domain.untrusted import harmless
+from console.errors import DeadlineError, OpsconsoleError, QueryError, UnreachableError
+
+DRIVER_ERRORS = (exc.SQLAlchemyError, pymysql.err.MySQLError, sqlite3.Error, OSError, UnicodeError)
+"""What a statement can raise that is not ours."""
+
+_CLOSED = (pymysql.err.InterfaceError, sqlite3.ProgrammingError)
+_TIME_LIMIT = frozenset((1969, 3024, 1317))
+_DENIED = frozenset((1044, 1045, 1698, 3118))
+_GONE = frozenset((2002, 2003, 2006, 2013, 2014, 2055, 1927, 1053, 1152, 1158, 1159, 1160, 1161, 4031))
+_CROWDED = frozenset((1040, 1203, 1129, 1226))
+
+
+class Broken(Enum):
+    """What is left of the session: all of it, nothing, or nothing and asking again may help."""
+
+    NO = "no"
+    YES = "yes"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error in our words; `denied` when a password or user was refused."""
+
+    error: OpsconsoleError
+    broken: Broken
+    denied: bool = False
+
+
+def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool, allowed: float) -> Failure:
+    """The failure behind what SQLAlchemy, a driver or a socket raised."""
+    origin = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
+    code = origin.args[0] if origin.args and isinstance(origin.args[0], int) else 0
+    said = origin.args[1] if len(origin.args) > 1 and code else str(origin)
+    text = harmless(redactor.text(str(said))[:400])
+    if expired:
+        return Failure(_late(name, allowed), Broken.YES)
+    if code in _TIME_LIMIT or text == "interrupted":
+        return Failure(_late(name, allowed), Broken.NO)
+    if code in _DENIED:
+        refused = QueryError(
+            f"{name}: the database refused to let us in: {text}",
+            done="Nothing was read.",
+            fix="Check user and password under `database:`, or in the application's .env.",
+        )
+        return Failure(refused, Broken.YES, denied=True)
+    if code in _CROWDED:
+        return Failure(UnreachableError(f"{name}: the database takes no more sessions: {text}"), Broken.YES)
+    if code in _GONE or isinstance(origin, (OSError, *_CLOSED)):
+        return Failure(UnreachableError(f"{name}: the connection to the database broke: {text}"), Broken.LOST)
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return Failure(UnreachableError(f"{name}: the connection to the database broke: {text}"), Broken.LOST)
+    if "unable to open database file" in text:
+        return Failure(UnreachableError(f"{name}: the database file cannot be opened"), Broken.YES)
+    return Failure(QueryError(f"{name}: the database says: {text}{f' ({code})' if code else ''}"), Broken.NO)
+
+
+def _late(name: str, allowed: float) -> DeadlineError:
+    return DeadlineError(
+        f"{name}: the database gave no answer within {max(0.0, allowed):.1f} s", done="The statement was ended."
+    )

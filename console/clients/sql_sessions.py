@@ -1,0 +1,206 @@
+"""How one session with a database is opened, limited, and ended from outside.
+
+Owns what differs between drivers: the socket and its deadline, the statements that make a session read-only and bound
+its time on the server, KILL QUERY, SQLite's progress handler. Must not translate errors.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TypeAlias
+from urllib.parse import quote
+
+import pymysql
+
+from console.clients.sockets import DeadlineSocket, dial
+from console.domain.environment import SqlTarget, Via
+from console.errors import OpsconsoleError
+from console.ports import Clock, TunnelSocket
+
+_Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
+_CONNECT_LIMIT = 10.0
+_KILL_LIMIT = 2.0
+_LOCK_WAIT = 2
+_STEPS = 20_000
+_UNKNOWN_VARIABLE = 1193
+_LOOPBACK = ("/", "127.", "localhost", "::1")
+
+
+class MySqlSession:
+    """A session with MySQL or MariaDB."""
+
+    def __init__(
+        self, name: str, target: SqlTarget, tunnel: Callable[[str, int, float], TunnelSocket], clock: Clock
+    ) -> None:
+        self._name = name
+        self._target = target
+        self._tunnel = tunnel
+        self._clock = clock
+        self._socket: DeadlineSocket | None = None
+        self._connection: _Connection | None = None
+        self._until = clock.monotonic() + _CONNECT_LIMIT
+        self._allowed = 0.0
+        self._dialect = ""
+
+    @property
+    def expired(self) -> bool:
+        """Whether our own deadline ended the last call."""
+        return self._socket is not None and self._socket.expired
+
+    def connect(self) -> _Connection:
+        """Signs in. Raises the driver's errors, and ours from the way there."""
+        left = max(0.05, self._until - self._clock.monotonic())
+        self._connection, self._socket = self._sign_in(left)
+        return self._connection
+
+    def _open(self, limit: float) -> TunnelSocket:
+        address = self._target.socket or self._target.host
+        if self._target.via is Via.DIRECT:
+            label = f"{self._name}: {address}:{self._target.port}"
+            return dial(address, self._target.port, limit=min(_CONNECT_LIMIT, limit), label=label)
+        return self._tunnel(address, self._target.port, limit)
+
+    def _sign_in(self, limit: float) -> tuple[_Connection, DeadlineSocket]:
+        """A session and the socket it speaks through, signed in within `limit` s."""
+        until = self._clock.monotonic() + limit
+        inner = self._open(limit)
+        # The SSH connection encrypts already; another layer inside costs 60 ms a session.
+        private = self._target.via is Via.HOST or (self._target.socket or self._target.host).startswith(_LOOPBACK)
+        sock = DeadlineSocket(inner, self._clock)
+        sock.until = until
+        connection = pymysql.connect(
+            host=self._target.host or "localhost",
+            port=self._target.port or 3306,
+            user=self._target.user,
+            password=self._target.password.reveal().encode("utf-8", "surrogateescape"),
+            database=self._target.database or None,
+            charset="utf8mb4",
+            autocommit=True,
+            ssl_disabled=private,
+            program_name="opsconsole",
+            read_timeout=None if private else max(1, int(limit)),
+            defer_connect=True,
+        )
+        try:
+            connection.connect(sock if private else inner)  # type: ignore[arg-type]  # sockets by shape
+        except BaseException:
+            self._socket = sock
+            sock.close()
+            raise
+        if not private:
+            # TLS wants a real socket; once it stands, its calls are bounded like all others.
+            sock = DeadlineSocket(vars(connection)["_sock"], self._clock)
+            vars(connection).update(_sock=sock, _rfile=sock.makefile("rb"))
+        return connection, sock
+
+    def prepare(self, dialect: str) -> None:
+        """Makes the session read-only and impatient."""
+        self._dialect = dialect
+        self._execute("SET SESSION TRANSACTION READ ONLY")
+        self._execute(f"SET SESSION lock_wait_timeout = {_LOCK_WAIT}, innodb_lock_wait_timeout = {_LOCK_WAIT}")
+        allowed, self._allowed = self._allowed, 0.0
+        self._bound(allowed)
+
+    def limit(self, allowed: float, until: float) -> None:
+        """From now on statements may take `allowed` s on the server, and our calls end at `until`."""
+        self._until = until
+        if self._socket is not None:
+            self._socket.until = until
+        if self._dialect:
+            self._bound(allowed)
+        else:
+            self._allowed = allowed
+
+    def _bound(self, allowed: float) -> None:
+        # Whole tenths, rounded up, so that equal deadlines do not send the same setting again and again.
+        wanted = max(0.1, round(allowed + 0.05, 1))
+        if self._allowed and self._allowed * 0.8 <= wanted <= self._allowed:
+            return
+        variable = f"max_statement_time = {wanted:.1f}"
+        if self._dialect == "mysql":
+            variable = f"max_execution_time = {int(wanted * 1000)}"
+        try:
+            self._execute(f"SET SESSION {variable}")
+        except pymysql.err.MySQLError as error:
+            # Servers older than the setting still have our own deadline and KILL QUERY.
+            if not error.args or error.args[0] != _UNKNOWN_VARIABLE:
+                raise
+        self._allowed = wanted
+
+    def _execute(self, statement: str) -> None:
+        if self._connection is None:
+            raise ConnectionResetError("the session was closed")
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def kill(self) -> None:
+        """Ends the running statement from a second, short session; what cannot be reached is left to its own limit."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            killer, sock = self._sign_in(_KILL_LIMIT)
+            try:
+                with killer.cursor() as cursor:
+                    cursor.execute(f"KILL QUERY {int(connection.thread_id())}")  # type: ignore[no-untyped-call]
+            finally:
+                sock.close()
+        except (pymysql.err.MySQLError, OSError, OpsconsoleError):
+            pass
+
+    def close(self) -> None:
+        """Ends the session, at once and without a word to the server."""
+        if self._socket is not None:
+            self._socket.close()
+
+
+class SqliteSession:
+    """A session with an SQLite file on this machine, opened read-only."""
+
+    def __init__(self, name: str, target: SqlTarget, clock: Clock) -> None:
+        self._name = name
+        self._target = target
+        self._clock = clock
+        self._until = 0.0
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Never: an interrupted statement leaves the session whole."""
+        return False
+
+    def connect(self) -> sqlite3.Connection:
+        """Opens the file."""
+        connection = sqlite3.connect(
+            f"file:{quote(self._target.file)}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=_LOCK_WAIT,
+            check_same_thread=False,
+        )
+        connection.set_progress_handler(self._late, _STEPS)
+        self._connection = connection
+        return connection
+
+    def _late(self) -> bool:
+        return self._clock.monotonic() >= self._until
+
+    def prepare(self, _dialect: str) -> None:
+        """Refuses writes a second time."""
+        if self._connection is not None:
+            self._connection.execute("PRAGMA query_only = 1")
+
+    def limit(self, allowed: float, _until: float) -> None:
+        """From now on a statement may take `allowed` s."""
+        self._until = self._clock.monotonic() + allowed
+
+    def kill(self) -> None:
+        """Nothing runs on after its deadline."""
+
+    def close(self) -> None:
+        """Interrupts what runs and closes the file."""
+        connection = self._connection
+        if connection is not None:
+            connection.interrupt()
+            connection.close()
