@@ -69,8 +69,11 @@ oc_detach() {
     setsid) exec setsid "$@" ;;
     perl) exec perl -e 'use POSIX (); POSIX::setsid(); exec @ARGV; exit 127' -- "$@" ;;
     python3) exec python3 -c 'import os,sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@" ;;
-    php) exec php -r 'posix_setsid(); array_shift($argv); $p = array_shift($argv); pcntl_exec($p, $argv);' \
-      -- "$(command -v "$1")" "$2" "$3" "$4" "$5" "$6" ;;
+    php)
+      oc_p=$(command -v "$1")
+      shift
+      exec php -r 'posix_setsid(); array_shift($argv); $p = array_shift($argv); pcntl_exec($p, $argv);' -- "$oc_p" "$@"
+      ;;
     *) exec "$@" ;;
   esac
 }
@@ -142,7 +145,7 @@ exit 0
 """The file `wrapper` in a step's directory, in both roles: the keeper of the exit status and the command's shell."""
 
 START: Final = r"""
-oc_say() { echo "opsconsole-start $*"; exit 0; }
+oc_say() { printf 'opsconsole-start %s\n' "$*"; exit 0; }
 oc_mask=$(umask)
 umask 007
 oc_choose
