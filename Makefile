@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check lab lab-seed lab-down bench fuzz soak docs clean
+.PHONY: help install demo test check lab lab-seed lab-down bench fuzz soak docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo      the console on an embedded world; needs nothing else'
+	@echo 'make install   the command, as $(BIN)/opsconsole'
 	@echo 'make test      every check and test (as root also those on real servers)'
 	@echo 'make check     formatting, lint, types, layers, spelling, dependencies'
 	@echo 'make lab       real servers to try the console on, in $(LAB) (root; LAB=DIR to choose)'
@@ -26,12 +27,17 @@ $(BIN)/python:
 $(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements.txt
 	pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/opsconsole-tree.pth"
+	printf '#!%s\nfrom console.__main__ import main\n\nmain()\n' "$$(pwd)/$(BIN)/python" > $(BIN)/opsconsole
+	chmod +x $(BIN)/opsconsole
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements-dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
+
+install: $(VENV)/runtime.stamp
+	@echo "$$(pwd)/$(BIN)/opsconsole"
 
 demo: $(VENV)/runtime.stamp
 	$(BIN)/python -m console demo
@@ -69,7 +75,9 @@ soak: $(VENV)/dev.stamp
 	$(PYTEST) -m soak -p no:randomly -p no:xdist --timeout=7200 -s
 
 docs: $(VENV)/dev.stamp
-	$(BIN)/python -m tests.docs write
+	$(BIN)/python -m console.cli.reference docs/configuration.md
+	$(BIN)/python -c 'from console.ui.commands import keys_document; print(keys_document(), end="")' > docs/keys.new
+	mv docs/keys.new docs/keys.md
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
