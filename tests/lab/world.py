@@ -32,6 +32,7 @@ class Lab:
         self.node1, self.node2 = world.nodes
         self.db, self.redis = world.db, world.redis
         self.ssh_key, self.known_hosts, self.ssh_config = world.ssh_key, world.known_hosts, world.ssh_config
+        self.stranger_key, self.colleague_key = world.stranger_key, world.colleague_key
         self.git, self.git_url = world.git, world.git_url
         self.servers = Servers(world)
 
