@@ -65,6 +65,8 @@ def _on_host(value: str) -> str:
 def _local(value: str) -> str:
     if not _one_line(value):
         raise ValueError("must not be empty")
+    if len(value.encode()) > 4000 or any(len(part.encode()) > 255 for part in value.split("/")):
+        raise ValueError("is too long for a path")
     return value
 
 

@@ -16,7 +16,7 @@ from console.config.actions import read_actions
 from console.config.document import MAX_BYTES, Document, quoted, read_document
 from console.config.kinds import SourceKinds, StepKinds
 from console.config.model import ConfigModel
-from console.config.paths import default_state_path, find_config, read_own
+from console.config.paths import default_state_path, find_config, from_base, read_own
 from console.config.problems import nearest, validate
 from console.config.resolve import complaints, resolve_config, salvage
 from console.domain.actions import Action
@@ -99,7 +99,7 @@ def load_config(
 
 def _state_path(model: ConfigModel, base: Path) -> Path:
     stated = model.state.path
-    return base / Path(stated).expanduser() if stated else default_state_path()
+    return from_base(base, stated) if stated else default_state_path()
 
 
 def _fix(problems: list[Problem]) -> str:

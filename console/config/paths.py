@@ -30,10 +30,16 @@ def default_state_path() -> Path:
     return platformdirs.user_state_path(_NAME)
 
 
+def from_base(base: Path, path: str) -> Path:
+    """A path of this machine as the configuration means it: `~` is a home, anything relative is meant from `base`."""
+    # not Path.expanduser: it raises where it knows no such user
+    return base / os.path.expanduser(path)  # noqa: PTH111
+
+
 def find_config(stated: Path | None) -> Path:
     """`stated` (`--config`), else OPSCONSOLE_CONFIG, else the operator's own file; ConfigError when it is not there."""
     variable = os.environ.get(ENVIRONMENT_VARIABLE, "")
-    path = (stated or (Path(variable) if variable else default_config_path())).expanduser()
+    path = from_base(Path(), str(stated or variable or default_config_path()))
     if not path.is_file():
         fix = "Name one with --config PATH or OPSCONSOLE_CONFIG, or try `opsconsole demo`."
         raise ConfigError((Problem(str(path), 0, 0, "there is no configuration file here"),), fix=fix)

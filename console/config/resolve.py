@@ -24,6 +24,7 @@ from console.config.model import (
     Section,
     SshModel,
 )
+from console.config.paths import from_base
 from console.config.secrets import Reference, anchored, parse_reference
 from console.domain.documents import Json, digest
 from console.domain.environment import AppSpec, CodeSource, Environment, Host, Identity, Layout, SshTarget, Tier
@@ -173,7 +174,7 @@ def _ssh(ssh: SshModel, base: Path) -> SshTarget:
 
 
 def _local(base: Path, path: str | None) -> str:
-    return str(base / Path(path).expanduser()) if path else ""
+    return str(from_base(base, path)) if path else ""
 
 
 def probe_name(probe: ProbeModel) -> str:
@@ -238,7 +239,7 @@ def _open_to_others(reference: Reference, base: Path) -> bool:
         return False
     path = reference.body.rpartition("#")[0] if reference.kind == "dotenv" else reference.body
     try:
-        return bool((base / Path(path).expanduser()).stat().st_mode & stat.S_IROTH)
+        return bool(from_base(base, path).stat().st_mode & stat.S_IROTH)
     except OSError:
         # not there (yet), or not ours to see: said when it is needed
         return False

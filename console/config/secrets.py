@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.config.paths import from_base
 from console.domain.redact import Secret
 from console.errors import InsecureError, OpsconsoleError, RefusedError
 
@@ -64,10 +65,10 @@ def anchored(text: str, base: Path) -> str:
     """The same reference with its path absolute: relative ones are meant from `base`, the configuration's directory."""
     reference = parse_reference(text)
     if reference.kind == "file":
-        return f"file:{_from(base, reference.body)}"
+        return f"file:{from_base(base, reference.body)}"
     if reference.kind == "dotenv":
         path, key = _split(reference.body)
-        return f"dotenv:{_from(base, path)}#{key}"
+        return f"dotenv:{from_base(base, path)}#{key}"
     return text
 
 
@@ -122,11 +123,6 @@ def _present(value: str | None, where: str) -> str:
 def _split(body: str) -> tuple[str, str]:
     path, _, key = body.rpartition("#")
     return path, key
-
-
-def _from(base: Path, path: str) -> Path:
-    # normpath would be wrong across links, and a reference is compared as text nowhere
-    return base / Path(path).expanduser()
 
 
 def _argv(body: str) -> list[str]:

@@ -231,6 +231,14 @@ def test_the_hash_follows_the_section_and_no_plain_secret(tmp_path: Path) -> Non
     assert hashes(FULL.replace("plain-text", "other-text")) == first
 
 
+def test_a_home_of_nobody_stays_as_it_is(tmp_path: Path) -> None:
+    host = "{ssh: {host: h, identity_file: ~no-such-user-here/id, known_hosts: ~/known}}"
+    text = HEAD + f"    app: {{path: /srv/app}}\n    hosts: {{web1: {host}}}\n"
+    ssh = load_config(write(tmp_path, text)).environments[0].hosts[0].ssh
+    assert ssh.identity_file == str(tmp_path / "~no-such-user-here/id")
+    assert ssh.known_hosts == str(Path.home() / "known")
+
+
 def test_the_digest_follows_every_byte(tmp_path: Path) -> None:
     first = load_config(write(tmp_path)).digest
     assert load_config(write(tmp_path, FULL + "\n")).digest != first
