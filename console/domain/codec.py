@@ -67,6 +67,8 @@ def _encode(kind: Any, value: Any) -> Json:
         return [_encode(args[0], each) for each in value]
     if origin is Mapping:
         return {str(key): _encode(args[1], each) for key, each in value.items()}
+    if kind is Raw:
+        return Raw.exact(value)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return {
@@ -74,8 +76,6 @@ def _encode(kind: Any, value: Any) -> Json:
         }
     if kind is datetime:
         return time_text(value)
-    if kind is Raw:
-        return Raw.exact(value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return str(kind(value).value)
     if kind is float:
@@ -103,6 +103,8 @@ def _decode(declared: Any, document: Any) -> Any:
         return tuple(_decode(args[0], each) for each in document)
     if origin is Mapping:
         return {key: _decode(args[1], each) for key, each in document.items()}
+    if kind is Raw:
+        return Raw.of(document)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         known = {field.name for field in dataclasses.fields(kind)}

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from console.config.kinds import SourceKinds, StepKinds
     from console.config.load import Config
 
-__all__ = ["load", "source_kinds", "step_kinds"]
+__all__ = ["load", "load_environments", "source_kinds", "step_kinds"]
 
 
 def source_kinds() -> SourceKinds:
     """Every source that `sources: {NAME: params}` can switch on."""
-    return {}
+    from console.sources import source_kinds as index
+
+    return index()
 
 
 def load(path: Path | None, kinds: StepKinds | None = None) -> Config:
@@ -27,3 +29,10 @@ def load(path: Path | None, kinds: StepKinds | None = None) -> Config:
     from console.config.load import load_config
 
     return load_config(path, step_kinds() if kinds is None else kinds, source_kinds())
+
+
+def load_environments(path: Path | None) -> Config:
+    """The configuration without its actions, for commands that only read."""
+    from console.config.load import load_config
+
+    return load_config(path, None, source_kinds())
