@@ -28,6 +28,10 @@ class Gate:
             if name in self.probes:
                 self.samples.setdefault(name, []).append(status)
 
+    def enough(self) -> bool:
+        """Whether every probe was sampled often enough to be judged."""
+        return all(len(self.samples.get(name, ())) >= IN_A_ROW for name in self.probes)
+
     def failed(self) -> tuple[str, ...]:
         """The probes whose last three samples were all bad: the gate fails at once."""
         return tuple(name for name in self.probes if self._bad(name) == IN_A_ROW)

@@ -1,13 +1,32 @@
 """Whether a host is the application that the configuration pins.
 
-Owns the comparison and the block a refusal proposes. Must not read facts; callers do, on every host.
+Owns the question to each host, the comparison, and the block a refusal proposes. Must not trust a memory: what a
+host said before is not what it is now.
 """
 
 from __future__ import annotations
 
-from console.domain.environment import AppFacts, Environment, Identity
+import secrets
+
+from console.domain.environment import AppFacts, Environment, Host, Identity
 from console.domain.untrusted import harmless
 from console.errors import IdentityError, RefusedError
+from console.ports import Shell
+from console.services import discovery_env, discovery_probe
+from console.services.discovery_facts import facts_of
+from console.services.dotenv import parse
+
+
+def facts_on(shell: Shell, environment: Environment, host: Host) -> AppFacts:
+    """What the application on this very host says of itself, asked now; empty facts when there is none."""
+    nonce = secrets.token_hex(12)
+    question = discovery_probe.question(environment.paths(host), environment.app.php, nonce, probe=True)
+    done = shell.run(question, deadline=30.0, limit=1_048_576)
+    answer = discovery_probe.cut(done.stdout, done.stderr, nonce)
+    env = parse(answer.env or "")
+    if answer.document is not None:
+        return facts_of(answer.document, env)
+    return facts_of(discovery_env.document_of(env, answer.hints) if answer.env is not None else {}, env)
 
 
 def identity_of(facts: AppFacts) -> Identity:

@@ -24,7 +24,7 @@ from console.errors import RefusedError, RemoteError, UsageError
 from console.ports import Clock, Reach
 from console.services import survey as surveying
 from console.services.advice import cache_advice, key_advice, migration_advice
-from console.services.identity import proposal
+from console.services.identity import facts_on, proposal
 from console.services.parallel import each
 from console.services.step_kinds import StepKinds
 from console.services.survey import Survey
@@ -185,10 +185,13 @@ def check_needs(action: Action, environment: Environment) -> None:
 
 def no_identity(reach: Reach) -> RefusedError:
     """The refusal for a protected environment without an identity, with the block its host would give."""
+    environment = reach.environment
+    primary = environment.primary()
+    facts = facts_on(reach.shell(primary.name), environment, primary)
     return RefusedError(
-        f"{reach.environment.name} is protected and pins no identity, so nothing may change there.",
+        f"{environment.name} is protected and pins no identity, so nothing may change there.",
         done="Nothing was planned.",
-        fix=f"Check this and put it into the environment's section:\n{proposal(reach.facts())}",
+        fix=f"Check this and put it into the environment's section:\n{proposal(facts)}",
     )
 
 

@@ -1,0 +1,179 @@
+"""What became of failed jobs that a run retried or forgot: rows read before and after, archived before a forget.
+
+Owns the statements for that, the archive file and the verdict per id. Must not change a row; artisan does.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from console.domain.documents import Json
+from console.domain.environment import AppFacts
+from console.domain.runs import Outcome
+from console.domain.sqlwords import identifier
+from console.errors import OpsconsoleError, StateError, UsageError
+from console.ports import Reach, Row, Sql
+from console.services.performing import Ended
+
+_CHUNK = 100
+_DEADLINE = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedOutcomes:
+    """The rows of one run's ids. `archives` is the directory for archives, 0700."""
+
+    reach: Reach
+    archives: Path
+
+    def before(self, run: str, do: str, ids: Sequence[str]) -> dict[str, Json]:
+        """What is there now, for the journal: the row's id and time per id, and the archive of a forget."""
+        rows: dict[str, Json] = dict(self._heads(ids))
+        noted: dict[str, Json] = {"rows": rows}
+        if do == "forget":
+            noted["archive"] = self._archive(run, ids)
+        return noted
+
+    def conclude(self, do: str, ids: Sequence[str], noted: Mapping[str, Json], ended: Ended) -> Ended:
+        """The end with `results` per id: ok when its row is gone, failed when it is there (again), unknown when it
+        cannot be read."""
+        before = noted.get("rows")
+        try:
+            after: Mapping[str, Json] | None = self._heads(ids)
+            why = ""
+        except OpsconsoleError as error:
+            after, why = None, error.what
+        known = before if isinstance(before, dict) else {}
+        results = [_result(do, one, known.get(one), after, why) for one in ids]
+        words = [str(result["outcome"]) for result in results]
+        bad = len(words) - words.count("ok")
+        outcome = ended.outcome if ended.outcome is Outcome.CANCELLED or not bad else Outcome.FAILED
+        if not bad:
+            outcome = Outcome.OK
+        counts = ", ".join(f"{words.count(word)} {word}" for word in ("ok", "failed", "unknown") if word in words)
+        return Ended(
+            outcome=outcome,
+            exit_status=ended.exit_status,
+            detail=counts,
+            more={"results": list[Json](results), "archive": noted.get("archive")},
+        )
+
+    def _heads(self, ids: Sequence[str]) -> dict[str, Json]:
+        sql, table, column = self._table()
+        found: dict[str, Json] = {}
+        for chunk in _chunks(ids):
+            names = ", ".join(f":i{at}" for at in range(len(chunk)))
+            rows = sql.query(
+                f"SELECT {column}, id, failed_at FROM {table} WHERE {column} IN ({names}) LIMIT {len(chunk)}",  # noqa: S608
+                {f"i{at}": one for at, one in enumerate(chunk)},
+                deadline=_DEADLINE,
+            )
+            found.update({str(row[0]): [_integer(row[1]), str(row[2])] for row in rows})
+        return found
+
+    def _archive(self, run: str, ids: Sequence[str]) -> Json:
+        """Every column of every row as JSON lines in a 0600 file with its SHA-256 beside it."""
+        digest = hashlib.sha256()
+        count = 0
+        try:
+            self.archives.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = self.archives / f"failed-jobs-{run}.jsonl"
+            # Replacing is right: an earlier attempt of this run that never got to its forget wrote it.
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                for row in self._whole(ids):
+                    line = (json.dumps(row, ensure_ascii=True) + "\n").encode("ascii")
+                    digest.update(line)
+                    stream.write(line)
+                    count += 1
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside = file.with_name(file.name + ".sha256")
+            beside.write_text(f"{digest.hexdigest()}  {file.name}\n")
+            beside.chmod(0o600)
+        except OSError as error:
+            raise StateError(
+                f"The rows cannot be archived: {error.strerror}.",
+                done="Nothing was forgotten.",
+                fix=f"Check the space and the permissions of {self.archives}.",
+            ) from error
+        return {"file": str(file), "sha256": digest.hexdigest(), "rows": count}
+
+    def _whole(self, ids: Sequence[str]) -> Iterator[dict[str, Json]]:
+        sql, table, column = self._table()
+        names = ["id", "connection", "queue", "payload", "exception", "failed_at"]
+        if column.strip('`"') == "uuid":
+            names.insert(1, "uuid")
+        listed = ", ".join(identifier(name, sql.dialect) for name in names)
+        for one in ids:
+            # One row a statement: a payload and its exception may hold megabytes.
+            query = f"SELECT {listed} FROM {table} WHERE {column} = :one LIMIT 1"  # noqa: S608
+            for row in sql.query(query, {"one": one}, deadline=_DEADLINE):
+                yield dict(zip(names, map(_plain, row), strict=True))
+
+    def _table(self) -> tuple[Sql, str, str]:
+        facts = self.reach.facts()
+        sql = self.reach.sql(facts.failed_sql or facts.default_sql)
+        return (
+            sql,
+            identifier(_prefix(facts) + facts.failed_table, sql.dialect),
+            identifier(_column(facts), sql.dialect),
+        )
+
+
+def _result(do: str, one: str, before: Json, after: Mapping[str, Json] | None, why: str) -> dict[str, Json]:
+    def said(outcome: str, detail: str) -> dict[str, Json]:
+        return {"uuid": one, "outcome": outcome, "detail": detail}
+
+    if after is None:
+        return said("unknown", f"its row could not be read: {why}")
+    now = after.get(one)
+    if now is None:
+        if before is None:
+            return said("failed", "there was no such failed job")
+        return said("ok", "back on its queue" if do == "retry" else "deleted, and kept in the archive")
+    if isinstance(before, list) and isinstance(now, list) and now[0] != before[0]:
+        return said("failed", f"failed again at {now[1]}")
+    return said("failed", "its row is still there")
+
+
+def _column(facts: AppFacts) -> str:
+    if facts.failed_driver == "database-uuids":
+        return "uuid"
+    if facts.failed_driver == "database":
+        return "id"
+    raise UsageError("The application keeps its failed jobs where this console cannot read them.")
+
+
+def _prefix(facts: AppFacts) -> str:
+    target = facts.sql.get(facts.failed_sql or facts.default_sql)
+    return target.prefix if target else ""
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def _integer(value: object) -> Json:
+    return value if isinstance(value, int) else str(value)
+
+
+def _plain(value: Row | object) -> Json:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            return bytes(value).decode("utf-8")
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(bytes(value)).decode("ascii")}
+    return str(value)
