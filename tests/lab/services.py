@@ -35,11 +35,12 @@ class Service:
 def sql_configuration(world: World) -> None:
     """Writes MariaDB's configuration and its data directory."""
     home = world.directory / "mysql"
-    home.mkdir()
+    (home / "tmp").mkdir(parents=True)
     (home / "my.cnf").write_text(f"""[mariadbd]
 user={USER}
 datadir={home}/data
 socket={world.db.socket}
+tmpdir={home}/tmp
 pid-file={home}/server.pid
 bind-address={world.db.host}
 port={world.db.port}
@@ -55,7 +56,8 @@ innodb-doublewrite=0
 max-allowed-packet=64M
 max-connections=60
 """)
-    subprocess.run(["chown", f"{USER}:", str(home)], check=True)
+    # A starting server deletes what looks temporary, so it must not share that directory with another world's.
+    subprocess.run(["chown", "-R", f"{USER}:", str(home)], check=True)
     install = [
         "mariadb-install-db", f"--defaults-file={home}/my.cnf", "--auth-root-authentication-method=normal",
         "--skip-test-db", "--skip-name-resolve",
