@@ -19,6 +19,7 @@ FILES_A_SCRIPT = 3
 """Shells take one-digit descriptors only: two for each file, from 3 to 8."""
 
 BACKLOG = 256 * 1024
+MOST = 32 << 20
 
 SCRIPT = r"""
 umask 077
@@ -89,6 +90,12 @@ sibling() {
 $listing
 LISTING
 }
+ahead() {
+  if [ $((size - offset)) -gt "$most" ]; then
+    tell "gap $file $wanted $offset"
+    offset=$((size - most))
+  fi
+}
 take_up() {
   file=$1 spare=$((4 + 2 * file)) slot=$((3 + 2 * file)) resumed=''
   resolve $file
@@ -101,6 +108,7 @@ take_up() {
       get name_$file
       if grab $slot "$got"; then
         eval "current_$file=$slot"
+        ahead
         if [ "$size" -lt "$offset" ]; then begin $slot $file 0 truncated; else begin $slot $file $offset resumed; fi
       fi
       continue
@@ -108,6 +116,7 @@ take_up() {
     sibling $wanted $file
     get id_$spare
     if [ -z "$got" ] && [ -n "$found" ] && grab $spare "$found" && [ "$size" -ge "$offset" ]; then
+      ahead
       begin $spare $file $offset resumed
     else
       tell "gap $file $wanted $offset"
@@ -194,6 +203,18 @@ read_on() {
   get current_$2
   if [ "$quiet" -gt "$patience" ] && [ "$got" != "$1" ]; then drop $1 $2; fi
 }
+in_order() {
+  get current_$1; newest=${got:-$((3 + 2 * $1))}
+  older=$((7 + 4 * $1 - newest))
+  read_on $older $1
+  get id_$older; left=$got
+  if [ -n "$left" ]; then
+    get size_$older; left=$got
+    get off_$older
+    if [ "$left" -gt "$got" ]; then return; fi
+  fi
+  read_on $newest $1
+}
 measure() {
   set --
   for file in $files; do
@@ -233,8 +254,7 @@ while :; do
   measure
   for file in $files; do
     look $file
-    read_on $((3 + 2 * file)) $file
-    read_on $((4 + 2 * file)) $file
+    in_order $file
   done
   [ "$behind" = 1 ] && continue
   if [ "$busy" = 1 ]; then idle=0; else idle=$((idle + 1)); fi
@@ -263,12 +283,14 @@ def script(
     *,
     marks: Mapping[int, Sequence[Mark]] | None = None,
     backlog: int = BACKLOG,
+    most: int = MOST,
     patience: float = 600.0,
 ) -> str:
     """The script that follows at most three absolute paths (`*` and `?` take the last match by name).
 
     `marks` resume a file (by its index in `paths`) where it was left, under whatever name it has now; without them a
-    file begins `backlog` bytes before its end. A renamed file is let go after `patience` quiet seconds.
+    file begins `backlog` bytes before its end. More than `most` bytes are not made up for. A renamed file is let go
+    after `patience` quiet seconds.
     """
     if not 1 <= len(paths) <= FILES_A_SCRIPT:
         raise ValueError(f"a script follows 1 to {FILES_A_SCRIPT} files, not {len(paths)}")
@@ -279,5 +301,5 @@ def script(
         lines.append(f"path_{number}={quote(Typed(Kind.PATH, path).value)}")
         resumed = " ".join(f"{mark.inode}:{mark.offset}" for mark in (marks or {}).get(number, ()))
         lines.append(f"resume_{number}={quote(resumed)}")
-    lines.append(f"backlog={int(backlog)} patience={int(patience * 10)}")
+    lines.append(f"backlog={int(backlog)} most={int(most)} patience={int(patience * 10)}")
     return "\n".join(lines) + SCRIPT

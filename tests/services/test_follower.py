@@ -225,6 +225,14 @@ def test_resume_says_what_is_gone(follow: Callable[..., Following], tmp_path: Pa
     assert (gap.kind, gap.inode, gap.offset) == ("gap", "1:1", 77)
 
 
+def test_resume_skips_what_is_too_much_to_make_up_for(follow: Callable[..., Following], tmp_path: Path) -> None:
+    log = tmp_path / "laravel.log"
+    log.write_bytes(lines(0, 200))
+    following = follow(log, marks={0: [Mark(inode(log), 10)]}, most=1000)
+    following.until(lambda: len(following.data()) == 1000)
+    assert following.troubles() == ["gap"]
+
+
 def test_resume_of_a_truncated_file_begins_anew(follow: Callable[..., Following], tmp_path: Path) -> None:
     log = tmp_path / "laravel.log"
     log.write_bytes(lines(0, 2))
