@@ -41,11 +41,14 @@ class HttpClient:
 
     def probe(self, spec: ProbeSpec) -> ProbeResult:
         """One request within the spec's total deadline."""
-        begun = self._clock.monotonic()
         checked_at = self._clock.now()
-        self._deadline.until = time.monotonic() + spec.timeout
+        begun = self._clock.monotonic()
         try:
-            answer = self._ask(spec.url)
+            url = httpx.URL(spec.url)
+            client = self._client(_origin(url))
+            begun = self._clock.monotonic()
+            self._deadline.until = time.monotonic() + spec.timeout
+            answer = self._ask(client, url)
         except _LateError:
             answer = Answer(problem=f"no answer within {spec.timeout:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.ProtocolError) as error:
@@ -74,10 +77,8 @@ class HttpClient:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _ask(self, text: str) -> Answer:
-        url = httpx.URL(text)
+    def _ask(self, client: httpx.Client, url: httpx.URL) -> Answer:
         origin = _origin(url)
-        client = self._client(origin)
         for hop in range(_REDIRECTS + 1):
             status, body, cut, location = self._once(client, url)
             if location is None:
@@ -120,12 +121,11 @@ class HttpClient:
         with self._lock:
             client = self._clients.get(origin)
             if client is None:
-                if self._tls is None:
-                    self._tls = _trust()
-                transport = httpx.HTTPTransport(verify=self._tls, trust_env=False)
+                tls = self._trusted() if origin[0] == "https" else None
+                transport = httpx.HTTPTransport(verify=tls or False, trust_env=False)
                 # httpx bounds each phase, so a body that drips would never end; all phases pass its socket layer.
                 transport._pool = httpcore.ConnectionPool(
-                    ssl_context=self._tls,
+                    ssl_context=tls,
                     max_keepalive_connections=2,
                     keepalive_expiry=30.0,
                     network_backend=_Backend(self._deadline),
@@ -133,6 +133,12 @@ class HttpClient:
                 client = httpx.Client(transport=transport, trust_env=False, timeout=_PHASE_LIMIT, headers=_HEADERS)
                 self._clients[origin] = client
             return client
+
+    def _trusted(self) -> ssl.SSLContext:
+        """One context for all origins: making one costs 60 ms."""
+        if self._tls is None:
+            self._tls = _trust()
+        return self._tls
 
 
 class _LateError(Exception):

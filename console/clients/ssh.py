@@ -15,9 +15,10 @@ from datetime import datetime
 
 import paramiko
 
-from console.clients.openssh import Destination, resolve
+from console.clients.openssh import resolve
 from console.clients.ssh_channels import COMMAND, ChannelStream, Process, execute, wrapped
-from console.clients.ssh_transport import AUTH_LIMIT, BANNER_LIMIT, CHANNEL_LIMIT, Link, open_link
+from console.clients.ssh_connect import AUTH_LIMIT, BANNER_LIMIT, open_link
+from console.clients.ssh_transport import CHANNEL_LIMIT, Link
 from console.clients.ssh_tunnel import ChannelSocket
 from console.domain.environment import Host
 from console.domain.untrusted import Raw
@@ -27,6 +28,7 @@ from console.ports import Clock, Completed
 _LINKS = 4
 _BACKOFF = (1.0, 2.0, 4.0, 5.0)
 _REFUSED_BACKOFF = 30.0
+_SPARE_IDLE = 60.0
 _CONNECT_LIMIT = 10.0 + BANNER_LIMIT + AUTH_LIMIT
 
 
@@ -56,7 +58,7 @@ class SshShell:
         self._failure: _Failure | None = None
         self._down_since: datetime | None = None
         self._down_reason = ""
-        self._destination: Destination | None = None
+        self._epoch = 0
 
     @property
     def host(self) -> str:
@@ -149,8 +151,10 @@ class SshShell:
         """Drops the link, at once."""
         with self._state:
             links, self._links = self._links, []
+            self._epoch += 1
             self._state.notify_all()
         for link in links:
+            link.sock.down = _unheard
             link.close()
 
     # --- connections and channels ------------------------------------------------------------------------------------
@@ -194,7 +198,7 @@ class SshShell:
         """A live link with a free place, which is now taken."""
         while True:
             with self._state:
-                self._links = [link for link in self._links if link.alive()]
+                self._prune()
                 free = next((link for link in self._links if link.channels < link.capacity), None)
                 if free is not None:
                     free.channels += 1
@@ -207,9 +211,19 @@ class SshShell:
                     continue
             self._add_link(until, spare=True)
 
+    def _prune(self) -> None:
+        """Forgets dead links, and ends spare ones that nobody has used for a minute."""
+        now = self._clock.monotonic()
+        for link in self._links[1:]:
+            if link.channels == 0 and now - link.used > _SPARE_IDLE:
+                link.sock.down = _unheard
+                link.close()
+        self._links = [link for link in self._links if link.alive()]
+
     def _release(self, link: Link) -> None:
         with self._state:
             link.channels -= 1
+            link.used = self._clock.monotonic()
             self._state.notify()
 
     def _releaser(self, link: Link) -> Callable[[], None]:
@@ -247,22 +261,27 @@ class SshShell:
         return type(error)(what, done=error.done, fix=error.fix)
 
     def _connect(self, until: float) -> None:
-        now = self._clock.monotonic()
-        limit = min(_CONNECT_LIMIT, until - now)
+        epoch = self._epoch
+        limit = min(_CONNECT_LIMIT, max(0.05, until - self._clock.monotonic()))
         try:
-            if self._destination is None:
-                self._destination = resolve(self._host, self._ssh_config)
-            link = open_link(self._destination, self._clock, limit=limit, down=self._note_down)
+            destination = resolve(self._host, self._ssh_config)
+            link = open_link(destination, self._clock, limit=limit, down=self._note_down)
         except (UnreachableError, AuthenticationError) as error:
             if self._down_since is None:
                 self._down_since = self._clock.now()
             self._failure = _Failure(error, self._failure.count + 1 if self._failure else 1, self._clock.monotonic())
             raise self._again(error) from error
-        self._failure = None
-        self._down_since = None
         with self._state:
-            self._links.append(link)
+            closed = self._epoch != epoch
+            if not closed:
+                self._failure = None
+                self._down_since = None
+                self._links.append(link)
             self._state.notify_all()
+        if closed:
+            link.sock.down = _unheard
+            link.close()
+            raise UnreachableError(f"{self.host}: the connection was closed here while it was made")
         self._changed()
 
     def _note_down(self, reason: str) -> None:
@@ -276,6 +295,10 @@ class SshShell:
         return UnreachableError(
             f"{self.host}: the connection was lost{since}{reason}", fix="It is made again at the next call."
         )
+
+
+def _unheard(_reason: str) -> None:
+    """For links that are ended on purpose."""
 
 
 def _reason(error: paramiko.ChannelException) -> str:

@@ -69,13 +69,19 @@ class Process:
         self._link.transport.send(message)
 
     def feed(self, chunks: Iterable[bytes], clock: Clock, until: float) -> int:
-        """Writes to its stdin and ends it; how many bytes went."""
+        """Writes to its stdin and ends it; how many bytes went. Stops when the command has ended before."""
         sent = 0
-        for chunk in chunks:
-            self.channel.settimeout(max(0.001, until - clock.monotonic()))
-            self.channel.sendall(chunk)
-            sent += len(chunk)
-        self.channel.shutdown_write()
+        try:
+            for chunk in chunks:
+                self.channel.settimeout(max(0.001, until - clock.monotonic()))
+                self.channel.sendall(chunk)
+                sent += len(chunk)
+            self.channel.shutdown_write()
+        except TimeoutError:
+            raise
+        except OSError:
+            if not (self.ended and self._link.alive()):
+                raise
         return sent
 
     def drain(self) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""One SSH connection: its socket, its deadlines, its algorithms and its heartbeat.
+"""One SSH connection: its socket, its heartbeat and its channels.
 
 Owns the socket that paramiko reads and writes, because that is where a dead peer can be noticed: paramiko itself never
 does. Must not know scripts or tunnels, and starts no thread of its own: the transport's reader does the watching.
@@ -9,7 +9,6 @@ does. Must not know scripts or tunnels, and starts no thread of its own: the tra
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 import time
@@ -18,42 +17,14 @@ from collections.abc import Callable
 import paramiko
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_GLOBAL_REQUEST
 
-from console.clients.known_hosts import KnownHosts, fingerprint
-from console.clients.openssh import Destination
-from console.clients.ssh_auth import sign_in
-from console.domain.untrusted import harmless
-from console.errors import DeadlineError, HostKeyError, UnreachableError
+from console.clients.known_hosts import fingerprint
 from console.ports import Clock
 
-BANNER_LIMIT = 15.0
-AUTH_LIMIT = 30.0
 CHANNEL_LIMIT = 15.0
 BEAT = 4.0
 MISSES = 3
 CHANNELS = 6
 _TICK = 1.0
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-_MACS = (
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-)
-_KEX = (
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group14-sha256",
-)
-_DISABLED = {
-    "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
-    "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
-    "keys": ["ssh-rsa"],
-    "pubkeys": ["ssh-rsa"],
-}
 
 
 class WatchedSocket:
@@ -143,7 +114,7 @@ class WatchedSocket:
         self.drop("it was closed here")
 
 
-class _Transport(paramiko.Transport):
+class Transport(paramiko.Transport):
     """paramiko's transport with one way to open a channel of any kind, bounded by the caller's time."""
 
     def open(self, kind: str, fields: tuple[str | int, ...], timeout: float) -> paramiko.Channel:
@@ -169,12 +140,20 @@ class _Transport(paramiko.Transport):
         while not opened.wait(min(_TICK, max(0.0, until - time.monotonic()))):
             if not self.active:
                 raise paramiko.SSHException("the connection went away")
-            if time.monotonic() >= until:
+            if time.monotonic() >= until and self._abandon(number, channel):
                 raise TimeoutError
         if self._channels.get(number) is not None:
             return channel
         # Two failures at once may swap their reasons; both are refusals, and either text is true of this host.
         raise self.get_exception() or paramiko.SSHException("the host refused a channel")
+
+    def _abandon(self, number: int, channel: paramiko.Channel) -> bool:
+        """Whether the answer is still out; when it comes, the channel is closed, so that none is left on the host."""
+        with self.lock:
+            if number not in self.channel_events:
+                return False
+            self.channel_events[number] = _Abandoned(channel)
+            return True
 
     def send(self, message: paramiko.Message) -> None:
         """Sends a message in its turn; EOFError or SSHException when the connection is gone."""
@@ -191,16 +170,31 @@ class _Transport(paramiko.Transport):
         self._send_message(message)
 
 
+class _Abandoned(threading.Event):
+    """Stands where paramiko expects the event of a channel that nobody waits for any more."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def set(self) -> None:
+        """Closes the channel that came too late."""
+        super().set()
+        # The reader calls this and must not wait for its own writes.
+        threading.Thread(target=self._channel.close, name="ssh-abandoned", daemon=True).start()
+
+
 class Link:
     """One authenticated transport and the number of channels open on it."""
 
-    def __init__(self, transport: _Transport, sock: WatchedSocket, blob: bytes, key: str) -> None:
+    def __init__(self, transport: Transport, sock: WatchedSocket, blob: bytes, key: str) -> None:
         self.transport = transport
         self.sock = sock
         self.fingerprint = fingerprint(blob)
         self.key = key
         self.channels = 0
         self.capacity = CHANNELS
+        self.used = 0.0
 
     def alive(self) -> bool:
         """Whether the link is up as far as is known, at once."""
@@ -214,102 +208,3 @@ class Link:
         """Drops it, at once; readers wake."""
         self.sock.close()
         self.transport.close()
-
-
-def open_link(destination: Destination, clock: Clock, *, limit: float, down: Callable[[str], None]) -> Link:
-    """Connects, checks the host's key and signs in, all within `limit` s and each phase within its own.
-
-    UnreachableError, HostKeyError, AuthenticationError. `down` is called once, with the reason, when the link ends.
-    """
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
-    known = KnownHosts.read(destination.known_hosts)
-    if destination.unjudged:
-        raise HostKeyError(
-            f"{destination.name}: the ssh configuration sets {destination.unjudged}, which cannot be judged here",
-            done="Nothing was connected.",
-            fix="Put revoked keys into known_hosts as @revoked lines.",
-        )
-    until = clock.monotonic() + limit
-    sock = WatchedSocket(_dial(destination, min(destination.connect_timeout, limit)), clock)
-    try:
-        transport = _negotiate(destination, sock, known, until - clock.monotonic())
-        key = transport.get_remote_server_key()
-        known.judge(
-            destination.key_name,
-            destination.key_port,
-            key.get_name(),
-            key.asbytes(),
-            label=f"{destination.name} ({destination.address}:{destination.port})",
-            strict=destination.strict,
-        )
-        transport.auth_timeout = max(1.0, min(AUTH_LIMIT, until - clock.monotonic()))
-        used = sign_in(transport, destination)
-    except BaseException:
-        sock.close()
-        raise
-    sock.beat = transport.beat
-    sock.down = down
-    link = Link(transport, sock, key.asbytes(), used)
-    if not link.alive():
-        raise UnreachableError(f"{destination.name}: {destination.label} went away: {link.lost()}")
-    return link
-
-
-def _dial(destination: Destination, limit: float) -> socket.socket:
-    """A connected socket without Nagle's delay."""
-    families = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
-    fix = "Check that the host is up and that its SSH port is open from here."
-    try:
-        found = socket.getaddrinfo(
-            destination.address, destination.port, families.get(destination.family, 0), socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise UnreachableError(
-            f"{destination.name}: the name {harmless(destination.address)} is not known: {error}", fix=fix
-        ) from error
-    until, last = time.monotonic() + limit, OSError("no address")
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(max(0.05, until - time.monotonic()))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            last = error
-            sock.close()
-        else:
-            return sock
-    if isinstance(last, TimeoutError):
-        raise DeadlineError(
-            f"{destination.name}: {destination.label} did not answer within {limit:.0f} s", fix=fix
-        ) from last
-    raise UnreachableError(
-        f"{destination.name}: no connection to {destination.label}: {last.strerror or last}", fix=fix
-    ) from last
-
-
-def _negotiate(destination: Destination, sock: WatchedSocket, known: KnownHosts, limit: float) -> _Transport:
-    """Banner and key exchange, up to the point where the host has proved to hold its key."""
-    transport = _Transport(sock, disabled_algorithms=_DISABLED)  # type: ignore[arg-type]  # sockets by shape
-    transport.banner_timeout = min(BANNER_LIMIT, limit)
-    transport.handshake_timeout = BANNER_LIMIT
-    transport.clear_to_send_timeout = CHANNEL_LIMIT
-    options = transport.get_security_options()
-    options.ciphers = _CIPHERS
-    options.digests = _MACS
-    options.kex = _KEX
-    options.key_types = known.algorithms(destination.key_name, destination.key_port)
-    try:
-        transport.start_client(timeout=min(2 * BANNER_LIMIT, limit))
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        raise UnreachableError(
-            f"{destination.name}: {destination.label} answered, but not as an SSH server should: "
-            f"{harmless(str(error)) or sock.reason or type(error).__name__}",
-            fix=f"Try `ssh -v {destination.user}@{destination.address} -p {destination.port}`.",
-        ) from error
-    if not transport.initial_kex_done:
-        raise DeadlineError(
-            f"{destination.name}: {destination.label} did not finish the key exchange in time",
-            fix="The host may be overloaded, or something between here and there swallows packets.",
-        )
-    return transport

@@ -7,6 +7,7 @@ by their key. Must not connect by itself (it is given the primary host's shell) 
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import stat
@@ -29,6 +30,7 @@ from console.services.dotenv import parse
 
 _VERSION = 1
 _RECHECK = 30.0
+_FORGET_EVERY = 60.0
 _ASK_DEADLINE = 10.0
 _PROBE_DEADLINE = 30.0
 
@@ -58,14 +60,26 @@ class Discovery:
         self._lock = threading.RLock()
         self._found: _Found | None = None
         self._overridden: AppFacts | None = None
+        self._forgotten = -math.inf
 
     def facts(self) -> AppFacts:
         """The facts with the configuration's overrides; compares the application's signature at most each 30 s."""
-        with self._lock:
+        known, found = self._overridden, self._found
+        if known is not None and found is not None:
+            if self._clock.monotonic() - found.checked < _RECHECK:
+                return known
+            if not self._lock.acquire(blocking=False):
+                # Somebody is asking the host, which may take its time; what was true a moment ago will do.
+                return known
+        else:
+            self._lock.acquire()
+        try:
             found = self._current()
             if self._overridden is None:
                 self._overridden = overridden(found.facts, self._environment.overrides, self._resolve)
             return self._overridden
+        finally:
+            self._lock.release()
 
     def env_value(self, key: str) -> str:
         """One key of the application's `.env`, empty when it is not there."""
@@ -76,8 +90,12 @@ class Discovery:
             return parse(answer.env or "").get(key, "")
 
     def forget(self) -> None:
-        """Asks the host again at the next call, as after a refused password."""
+        """Asks the host again at the next call, as after a refused password; at most once a minute."""
         with self._lock:
+            now = self._clock.monotonic()
+            if now - self._forgotten < _FORGET_EVERY:
+                return
+            self._forgotten = now
             self._found = None
             self._overridden = None
             try:
