@@ -1,0 +1,240 @@
+"""The checklist of the banner's environment: the newest open walk through it, live, and the marks of this operator.
+
+Owns the fifth pane. Must not read a file nor the store on the screen's thread: views and marks go through `ask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from console.domain.checklists import ChecklistView, MarkKind
+from console.domain.untrusted import elide, harmless
+from console.errors import OpsconsoleError
+from console.present.checklist import COLUMNS, checklist_rows, item_lines, progress
+from console.present.text import plural
+from console.services.container import Services
+from console.ui.commands import bindings
+from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
+from console.ui.pane import Attached, Pane
+from console.ui.widgets.record_table import RecordTable
+
+_PAST = {
+    MarkKind.TICK: "ticked",
+    MarkKind.SKIP: "skipped",
+    MarkKind.FAIL: "marked as failed",
+    MarkKind.REOPEN: "opened again",
+    MarkKind.NOTE: "noted",
+}
+
+
+class ChecklistsPane(Pane):
+    """Sections and items; `t - ! u a` mark the marked items, or the one under the cursor."""
+
+    NUMBER = 5
+    TITLE = "Checklist"
+    WHERE = "checklist"
+    KINDS = frozenset({"checklist"})
+    HINTS = ("checklist.tick", "checklist.skip", "checklist.note")
+    EMPTY = "no checklist: name one under `checklists:` of the environment"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("checklist")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name_chosen = ""
+        self.shown: ChecklistView | None = None
+        self._fresh = True
+        self._asking = False
+        self._again = False
+
+    def compose(self) -> ComposeResult:
+        """One table without a header."""
+        yield RecordTable(COLUMNS, empty="reading …", header=False, sortable=False)
+
+    @property
+    def table(self) -> RecordTable:
+        """The items."""
+        return self.query_one(RecordTable)
+
+    def attach(self, attached: Attached) -> None:
+        """Another environment: its first checklist, from its next open item."""
+        before = self.attached.environment.name if self.attached else ""
+        super().attach(attached)
+        # answers of before are dropped with their environment, or come to nobody
+        self._asking = self._again = False
+        if attached.environment.name != before:
+            self.name_chosen, self.shown, self._fresh = "", None, True
+            self.table.use(COLUMNS, empty="reading …")
+
+    def choose(self, word: str) -> None:
+        """`:checklist NAME`."""
+        self.name_chosen, self._fresh = word, True
+        self._read()
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def refresh_from(self, services: Services) -> None:  # noqa: ARG002 - a view is a question, never at hand
+        """Asks for the view; the answer shows it."""
+        self._read()
+
+    def _read(self) -> None:
+        if self.attached is None:
+            return
+        if self._asking:
+            # one question at a time; what changed meanwhile is asked for once more
+            self._again = True
+            return
+        self._asking = True
+        checklists, name, chosen = self.attached.services.checklists, self.attached.environment.name, self.name_chosen
+        self.attached.ask(lambda: checklists.view(name, chosen), self._show, self._not_read, "checklist")
+
+    def _show(self, view: ChecklistView | None) -> None:
+        self._asking = False
+        self.shown = view
+        if self._again:
+            self._again = False
+            self._read()
+        if self.attached is None:
+            return
+        if view is None:
+            self.table.empty = self.EMPTY
+            self.table.show(())
+            self.show_border()
+            self.show_summary(("none", "dim"))
+            return
+        rows = checklist_rows(view, local=self.attached.local_time)
+        self.table.empty = f"{harmless(view.title)} has no items: write them as `- [ ] …`"
+        self.table.show(rows, mono=self.attached.services.clock.monotonic())
+        if self._fresh:
+            self._fresh = False
+            following = next((walked.item.id for walked in view.items if walked.state == "open"), "")
+            self.table.go_to(following)
+        self._say(view)
+
+    def _say(self, view: ChecklistView) -> None:
+        failed = sum(walked.state == "failed" for walked in view.items)
+        extra = [(progress(view), "ok" if view.items and view.done == len(view.items) else "bold")]
+        if failed:
+            extra.append((f"{failed} failed", "error"))
+        if self.table.marked:
+            extra.append((f"{len(self.table.marked)} marked", "accent"))
+        if self.table.pattern:
+            extra.append((f"/{self.table.pattern}", "accent"))
+        note = f"session {view.session}" if view.session is not None else "a first tick opens a session"
+        self.show_border(extra=tuple(extra), note=note)
+        following = next((walked.item for walked in view.items if walked.state == "open"), None)
+        self.show_summary(
+            (progress(view), "bold"),
+            (f"  {failed} failed" if failed else "", "error"),
+            (f"  next: {elide(harmless(following.text), 60)}" if following else "  all done", "dim"),
+        )
+
+    def _not_read(self, error: OpsconsoleError) -> None:
+        self._asking = False
+        self.show_border(error=harmless(error.what), stale=True)
+
+    def on_record_table_changed(self) -> None:
+        """Marks and filters stand in the title."""
+        if self.shown is not None:
+            self._say(self.shown)
+
+    # --- keys ------------------------------------------------------------------------------------------------------
+
+    def action_tick(self) -> None:
+        """t."""
+        self._mark(MarkKind.TICK)
+
+    def action_reopen(self) -> None:
+        """u."""
+        self._mark(MarkKind.REOPEN)
+
+    def action_skip(self) -> None:
+        """-"""
+        self._mark_with("why skip it", MarkKind.SKIP)
+
+    def action_fail(self) -> None:
+        """!"""
+        self._mark_with("what failed", MarkKind.FAIL)
+
+    def action_note(self) -> None:
+        """a."""
+        self._mark_with("note", MarkKind.NOTE)
+
+    def _mark_with(self, title: str, kind: MarkKind) -> None:
+        chosen = self._chosen()
+        if chosen:
+            self.post_message(TextAsked(title, "", lambda words: self._mark(kind, words, chosen)))
+
+    def _chosen(self) -> tuple[str, ...]:
+        """The items a key acts on, frozen now: a colleague's mark may move the cursor's row meanwhile."""
+        chosen = tuple(row.key for row in self.table.chosen)
+        if not chosen:
+            self.post_message(NoticeGiven("no item under the cursor", "warning"))
+        return chosen
+
+    def _mark(self, kind: MarkKind, words: str = "", chosen: tuple[str, ...] | None = None) -> None:
+        items = self._chosen() if chosen is None else chosen
+        if self.attached is None or self.shown is None or not items:
+            return
+        checklists, environment, name = (
+            self.attached.services.checklists,
+            self.attached.environment.name,
+            self.shown.name,
+        )
+        note = words.strip()
+        if kind in (MarkKind.SKIP, MarkKind.NOTE, MarkKind.FAIL) and not note:
+            self.post_message(NoticeGiven("nothing was marked: it takes some words", "warning"))
+            return
+
+        def work() -> None:
+            for item in items:
+                checklists.mark(environment, name, item, kind, note)
+
+        self.attached.ask(work, self._marked(kind, len(items)), self._not_marked, "mark")
+
+    def _marked(self, kind: MarkKind, count: int) -> Callable[[None], None]:
+        def then(_: None) -> None:
+            self.table.clear_marks()
+            if kind in (MarkKind.TICK, MarkKind.SKIP) and count == 1:
+                self.table.action_cursor(1)
+            elif count > 1:
+                self.post_message(NoticeGiven(f"{plural(count, 'item')} {_PAST[kind]}"))
+            self._read()
+
+        return then
+
+    def _not_marked(self, error: OpsconsoleError) -> None:
+        self.post_message(NoticeGiven(harmless(" ".join(part for part in (error.what, error.done) if part)), "error"))
+        self._read()
+
+    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
+        """Enter: the whole item, its commands, and what is known against them."""
+        if self.attached is not None and self.shown is not None:
+            lines = item_lines(self.shown, message.key, local=self.attached.local_time)
+            self.post_message(DetailOpened(f"checklist {harmless(self.shown.name)}", list(lines)))
+
+    def copy_text(self) -> str:
+        """The item's first command as people may paste it, else its words."""
+        row = self.table.current
+        walked = next((w for w in self.shown.items if row and w.item.id == row.key), None) if self.shown else None
+        if walked is None:
+            return ""
+        return harmless(walked.item.commands[0] if walked.item.commands else walked.item.text)
+
+    def copy_command(self) -> str:
+        """The checklist on the command line."""
+        return "" if self.attached is None or not (path := self._path()) else f"opsconsole checklist show {path}"
+
+    def _path(self) -> str:
+        from shlex import quote
+
+        paths = self.attached.environment.checklists if self.attached else ()
+        name = self.shown.name if self.shown else ""
+        return next((quote(path) for path in paths if path.rsplit("/", 1)[-1].rpartition(".")[0] == name), "")
+
+    def go_back(self) -> bool:
+        """Leaves filter or marks."""
+        return self.table.leave()
