@@ -62,6 +62,7 @@ WHERE = {
     "checklist": "Checklist pane",
     "logs": "Logs pane",
     "drawer": "Run drawer",
+    "input": "Input line",
     "text": "Texts",
     "detail": "Details",
     "confirm": "Confirm dialog",
@@ -74,9 +75,10 @@ CHAINS = (
     ("app", "main", "table", "queues"),
     ("app", "main", "table", "health"),
     ("app", "main", "table", "failed"),
-    ("app", "main", "checklist"),
+    ("app", "main", "table", "checklist"),
     ("app", "main", "logs"),
-    ("app", "main", "drawer"),
+    ("app", "main", "table", "drawer"),
+    ("app", "input"),
     ("app", "detail", "text"),
     ("app", "confirm", "text"),
     ("app", "help", "text"),
@@ -89,11 +91,15 @@ def _row(where: str, *parts: str, name: str = "", footer: bool = False) -> Comma
     return Command(id=id, keys=keys, action=action, title=title, help=help, where=where, name=name, footer=footer)
 
 
+def _main(id: str, keys: str, title: str, help: str, *, name: str = "", footer: bool = False) -> Command:
+    return _row("main", id, keys, f"invoke('{id}')", title, help, name=name, footer=footer)
+
+
 def _production(action: str, key: str, title: str) -> Command:
     return Command(
         id=f"action.{action}",
         keys=key,
-        action=f"production('{action}')",
+        action=f"invoke('action.{action}')",
         title=title,
         help=f"Plan a {title} of the banner's environment; nothing runs before the plan is confirmed",
         where="main",
@@ -106,32 +112,30 @@ def _production(action: str, key: str, title: str) -> Command:
 COMMANDS: tuple[Command, ...] = (
     _row("app", "app.interrupt", "ctrl+c", "interrupt", "close or quit", "Close a dialog; twice in 2 s: detach"),
     *(
-        _row("main", f"pane.{n}", str(n), f"focus_pane({n})", title, f"Focus the {title} pane", name=title)
+        _main(f"pane.{n}", str(n), title, f"Focus the {title} pane", name=title)
         for n, title in enumerate(("environments", "queues", "health", "failed", "checklist", "logs"), 1)
     ),
-    _row("main", "drawer.show", "0", "drawer", "run", "Open or close the run drawer", name="drawer"),
-    _row("main", "pane.next", "tab", "next_pane(1)", "next pane", "Focus the next pane"),
-    _row("main", "pane.previous", "shift+tab", "next_pane(-1)", "previous pane", "Focus the pane before"),
-    _row("main", "pane.zoom", "z", "zoom", "zoom", "Give the focused pane the whole screen", name="zoom"),
-    _row("main", "screen.back", "escape", "back", "back", "Leave the filter, the zoom or the drawer"),
+    _main("drawer.show", "0", "run", "Open or close the run drawer", name="drawer"),
+    _main("pane.next", "tab", "next pane", "Focus the next pane"),
+    _main("pane.previous", "shift+tab", "previous pane", "Focus the pane before"),
+    _main("pane.zoom", "z", "zoom", "Give the focused pane the whole screen", name="zoom"),
+    _main("screen.back", "escape", "back", "Leave the filter, the marks, the zoom or the drawer"),
     _production("deploy", "D", "deploy"),
     _production("rollback", "R", "rollback"),
     _production("cleanup", "C", "cleanup"),
     _production("backup", "B", "backup"),
     _production("workers", "W", "workers"),
     _production("maintenance", "M", "maintenance"),
-    _row("main", "window.open", "U", "window_open", "unlock", "Open a change window of 15 minutes", name="window open"),
-    _row("main", "window.close", "L", "window_close", "lock", "Close the change window", name="window close"),
-    _row("main", "command.line", "colon", "command_line", "command", "Type a command; Tab completes", footer=True),
-    _row("main", "palette.open", "ctrl+p", "palette", "palette", "Search every command"),
-    _row("main", "help.show", "question_mark", "help", "help", "Show every key", name="help", footer=True),
-    _row("main", "screen.refresh", "ctrl+r", "refresh_now", "refresh", "Read everything now", name="refresh"),
-    _row("main", "clock.toggle", "Z", "clock", "local time", "Switch between UTC and local time", name="time"),
-    _row("main", "copy.row", "y", "copy", "copy", "Copy the current row", name="copy"),
-    _row("main", "copy.command", "Y", "copy_command", "copy command", "Copy the equivalent command line"),
-    _row(
-        "main", "app.detach", "q", "detach", "detach", "Quit; runs go on without the screen", name="quit", footer=True
-    ),
+    _main("window.open", "U", "unlock", "Open a change window of 15 minutes", name="unlock"),
+    _main("window.close", "L", "lock", "Close the change window", name="lock"),
+    _main("command.line", "colon", "command", "Type a command; Tab completes", footer=True),
+    _main("palette.open", "ctrl+p", "palette", "Search every command", name="palette"),
+    _main("help.show", "question_mark", "help", "Show every key", name="help", footer=True),
+    _main("screen.refresh", "ctrl+r", "refresh", "Read everything now", name="refresh"),
+    _main("clock.toggle", "Z", "local time", "Switch between UTC and local time", name="time"),
+    _main("copy.row", "y", "copy", "Copy the current row", name="copy"),
+    _main("copy.command", "Y", "copy command", "Copy the equivalent command line"),
+    _main("app.detach", "q", "detach", "Quit; runs go on without the screen", name="quit", footer=True),
     # Tables
     _row("table", "table.down", "j,down", "cursor(1)", "down", "Next row"),
     _row("table", "table.up", "k,up", "cursor(-1)", "up", "Row before"),
@@ -151,11 +155,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("failed", "failed.retry", "r", "retry", "retry", "Retry the marked jobs, or this one, through artisan"),
     _row("failed", "failed.forget", "x", "forget", "forget", "Archive and forget the marked jobs, or this one"),
     # Checklist
-    _row("checklist", "checklist.down", "j,down", "cursor(1)", "down", "Next item"),
-    _row("checklist", "checklist.up", "k,up", "cursor(-1)", "up", "Item before"),
-    _row("checklist", "checklist.first", "g,home", "edge(-1)", "first", "First item"),
-    _row("checklist", "checklist.last", "G,end", "edge(1)", "last", "Last item"),
-    _row("checklist", "checklist.tick", "t", "tick", "tick", "Tick the item"),
+    _row("checklist", "checklist.tick", "t", "tick", "tick", "Tick the marked items, or this one"),
     _row("checklist", "checklist.skip", "minus", "skip", "skip", "Skip the item, with the reason"),
     _row("checklist", "checklist.fail", "exclamation_mark", "fail", "fail", "Mark the item as failed, with the reason"),
     _row("checklist", "checklist.reopen", "u", "reopen", "reopen", "Open the item again"),
@@ -177,12 +177,13 @@ COMMANDS: tuple[Command, ...] = (
     _row("logs", "logs.next", "n", "hunt(1)", "next", "Next line that matches"),
     _row("logs", "logs.previous", "N", "hunt(-1)", "previous", "Line before that matches"),
     # Run drawer
-    _row("drawer", "run.down", "j,down", "cursor(1)", "down", "Next step"),
-    _row("drawer", "run.up", "k,up", "cursor(-1)", "up", "Step before"),
     _row("drawer", "run.answer", "a", "answer", "answer", "Answer what the run asks"),
     _row("drawer", "run.abort", "X", "abort", "abort", "Ask the run to stop, after a confirm"),
     _row("drawer", "run.hold", "h", "hold", "hold", "Hold before the next step; again: go on"),
     _row("drawer", "run.output", "o", "output", "output", "Show the whole output of the step"),
+    _row("input", "input.give_up", "escape", "give_up", "give up", "Leave the line without an answer"),
+    _row("input", "input.complete", "tab", "complete(1)", "complete", "The next way to complete a command"),
+    _row("input", "input.complete_back", "shift+tab", "complete(-1)", "complete", "The way to complete before"),
     # Texts, details, confirm, help
     _row("text", "text.down", "j,down", "lines(1)", "down", "One line on"),
     _row("text", "text.up", "k,up", "lines(-1)", "up", "One line back"),

@@ -84,6 +84,13 @@ class Pane(Widget):
     def tick(self, mono: float) -> None:
         """Called each second while visible, for ages and staleness; does nothing unless something shown changes."""
 
+    def choose(self, word: str) -> None:
+        """What `:NAME WORD` asks of this pane (`:checklist deploy`)."""
+
+    def go_back(self) -> bool:
+        """Esc: leaves one thing of its own (a filter, marks); False when there was nothing to leave."""
+        return False
+
     def focus_target(self) -> Widget:
         """The widget that takes the focus; the pane itself unless a child can."""
         return next((child for child in self.query("*") if child.can_focus and child.display), self)

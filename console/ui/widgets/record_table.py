@@ -36,6 +36,9 @@ class RecordTable(Drawn, can_focus=True):
             self.key = key
             super().__init__()
 
+    class ReachedEnd(Message):
+        """The cursor has come to the last row."""
+
     class Changed(Message):
         """The filter, the order or the marks have changed by the operator's hand."""
 
@@ -89,7 +92,7 @@ class RecordTable(Drawn, can_focus=True):
         if stale != self.stale:
             self.stale = stale
             self.refresh()
-        self._arrange(mono)
+        self._order_rows(mono)
 
     def use(self, columns: Sequence[Column], *, empty: str = "") -> None:
         """Other columns for other rows; order, marks and the cursor start anew."""
@@ -111,17 +114,26 @@ class RecordTable(Drawn, can_focus=True):
             self.refresh()
             self.post_message(self.Changed())
 
+    def leave(self) -> bool:
+        """Takes the filter away, or else the marks; whether there was either."""
+        had = bool(self.pattern or self.marked)
+        if self.pattern:
+            self.set_filter("")
+        else:
+            self.clear_marks()
+        return had
+
     def set_filter(self, pattern: str) -> None:
         """Shows only rows that hold a text (`!text`: that do not); empty shows all."""
         if pattern != self.pattern:
             self.pattern = pattern
             self._hunted = pattern or self._hunted
-            self._arrange(None)
+            self._order_rows(None)
             self.post_message(self.Changed())
 
     # --- changing --------------------------------------------------------------------------------------------------
 
-    def _arrange(self, mono: float | None) -> None:
+    def _order_rows(self, mono: float | None) -> None:
         column, reverse = self.order or (None, False)
         after = arrange(self._all, pattern=self.pattern, column=column, reverse=reverse)
         before, at, top = self.rows, self._at, self._top
@@ -209,6 +221,8 @@ class RecordTable(Drawn, can_focus=True):
         else:
             self._refresh_line(before)
             self._refresh_line(at)
+        if at == len(self.rows) - 1:
+            self.post_message(self.ReachedEnd())
 
     # --- keys ------------------------------------------------------------------------------------------------------
 
@@ -261,7 +275,7 @@ class RecordTable(Drawn, can_focus=True):
             self._reorder()
 
     def _reorder(self) -> None:
-        self._arrange(None)
+        self._order_rows(None)
         self.refresh()
         self.post_message(self.Changed())
 

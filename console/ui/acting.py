@@ -1,0 +1,199 @@
+"""From a key to a run: refusal, parameters, plan, confirmation, start. Always for the banner's environment.
+
+Owns that order and what is said on the way. Must not judge what is allowed: services refuse, this tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol, TypeVar
+
+from textual.app import App
+from textual.screen import Screen
+
+from console.domain.actions import Action
+from console.domain.documents import Json
+from console.domain.environment import Environment
+from console.domain.plan_codec import plan_hash
+from console.domain.policy import ChangeWindow, Confirmation
+from console.domain.runs import Outcome, Plan, RunState, RunView
+from console.domain.snapshot import Key
+from console.domain.untrusted import harmless
+from console.errors import OpsconsoleError
+from console.present.text import plural
+from console.services.container import Services
+from console.ui.bridge import Bridge
+from console.ui.messages import ActionChosen
+
+T = TypeVar("T")
+
+TOO_FRESH = 0.5
+"""Seconds within which a row that has just come under the cursor takes no changing key."""
+
+
+class Stage(Protocol):
+    """What acting needs of the main screen."""
+
+    environment: Environment | None
+
+    @property
+    def app(self) -> App[object]: ...
+    def notice(self, text: str, state: str = "ok") -> None: ...
+    def show_drawer(self, wanted: bool) -> None: ...
+    def follow(self, run: int) -> None: ...
+
+
+class Acting:
+    """Walks one wish at a time from key to run."""
+
+    def __init__(self, stage: Stage, services: Services, bridge: Bridge) -> None:
+        self._stage = stage
+        self._services = services
+        self._bridge = bridge
+        self._actions: dict[str, Action] = {}
+        self._busy = False
+        self._told: dict[int, str] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """The actions the banner's environment has."""
+        return self._actions.keys()
+
+    def entered(self, environment: Environment) -> None:
+        """Another environment is the banner's now."""
+        self._actions = {}
+        self._busy = False
+        self._bridge.ask(
+            lambda: self._services.runs.actions(environment.name),
+            lambda actions: self._actions.update({action.name: action for action in actions}),
+            self._failed,
+            "actions",
+        )
+
+    # --- from key to run -------------------------------------------------------------------------------------------
+
+    def wanted(self, wish: ActionChosen) -> None:
+        """Somebody pressed the key of an action."""
+        environment = self._stage.environment
+        if environment is None or self._busy:
+            return
+        fresh = wish.changed_at is not None and self._services.clock.monotonic() - wish.changed_at < TOO_FRESH
+        if fresh:
+            self._stage.notice("The row under the cursor has just changed; look again, then press the key.", "warning")
+            return
+        if refusal := self._services.runs.refusal(environment.name, wish.action):
+            self._stage.notice(f"{wish.action}: {refusal}", "warning")
+            return
+        action = self._actions.get(wish.action)
+        asked = [param for param in action.params if param.ask and param.name not in wish.params] if action else []
+        if action is None or not asked:
+            self._plan(environment, wish, wish.params)
+            return
+        from console.ui.screens.params import ParamsScreen
+
+        def answered(given: Mapping[str, Json] | None) -> None:
+            if given is not None:
+                self._plan(environment, wish, {**wish.params, **given})
+
+        self._show(ParamsScreen(action.title, asked), answered)
+
+    def _plan(self, environment: Environment, wish: ActionChosen, params: Mapping[str, Json]) -> None:
+        self._busy = True
+        self._stage.notice(f"planning {wish.action} of {environment.name} …")
+        self._bridge.ask(
+            lambda: self._services.runs.plan(environment.name, wish.action, params),
+            lambda plan: self._confirm(plan, wish),
+            self._failed,
+            f"plan {wish.action}",
+        )
+
+    def _confirm(self, plan: Plan, wish: ActionChosen) -> None:
+        from console.ui.screens.confirm import BriefConfirm, ConfirmScreen
+
+        self._busy = False
+        mono = self._services.clock.monotonic
+
+        def answered(typed: str | None) -> None:
+            if typed is not None:
+                self._start(plan, typed)
+
+        if wish.brief:
+            self._show(BriefConfirm(plan, wish.what, mono), answered)
+        else:
+            self._show(ConfirmScreen(plan, mono), answered)
+
+    def _start(self, plan: Plan, typed: str) -> None:
+        self._busy = True
+        confirmation = Confirmation(
+            plan_hash=plan_hash(plan), operator=self._services.operator, typed=typed, yes=not plan.protected
+        )
+        self._bridge.ask(
+            lambda: self._services.runs.start(plan, confirmation), self._started, self._failed, f"start {plan.action}"
+        )
+
+    def _started(self, run: int) -> None:
+        self._busy = False
+        self._stage.follow(run)
+
+    def _failed(self, error: OpsconsoleError) -> None:
+        self._busy = False
+        self._stage.notice(harmless_error(error), "error")
+
+    def _show(self, screen: Screen[T], answered: Callable[[T | None], None]) -> None:
+        self._stage.app.push_screen(screen, answered)
+
+    # --- runs and windows ------------------------------------------------------------------------------------------
+
+    def published(self, keys: Collection[Key]) -> None:
+        """Tells, with the bell, when a run ends or needs somebody."""
+        for key in keys:
+            if key[0] == "run":
+                self._tell(self._services.runs.view(int(key[1])))
+
+    def _tell(self, view: RunView) -> None:
+        word = str(view.outcome) if view.state is RunState.FINISHED else str(view.state)
+        before = self._told.get(view.run)
+        self._told[view.run] = word
+        if word == before or (before is None and view.state is RunState.FINISHED):
+            return
+        title = f"run {view.run} {harmless(view.action)}"
+        if view.state is RunState.NEEDS_OPERATOR and view.question:
+            self._stage.notice(f"{title} asks: {harmless(view.question.text)} · 0, then a answers", "warning")
+        elif view.state is RunState.FINISHED:
+            offers = f" · offers {', '.join(map(harmless, view.offers))}" if view.offers else ""
+            state = "ok" if view.outcome is Outcome.OK else "error"
+            self._stage.notice(f"{title}: {word}{offers}", state)
+        else:
+            return
+        self._stage.app.bell()
+
+    def open_window(self) -> None:
+        """Opens a change window on the banner's environment."""
+        environment = self._stage.environment
+        if environment is None:
+            return
+        if not environment.protected:
+            self._stage.notice(f"{environment.name} needs no change window", "warning")
+            return
+
+        def opened(window: ChangeWindow) -> None:
+            minutes = round((window.until - self._services.clock.now()).total_seconds() / 60)
+            self._stage.notice(f"{environment.name} can be changed for {plural(minutes, 'minute')}")
+
+        self._bridge.ask(lambda: self._services.windows.open(environment.name), opened, self._failed, "window")
+
+    def close_window(self) -> None:
+        """Closes it; runs under way are not touched."""
+        environment = self._stage.environment
+        if environment is not None:
+            self._bridge.ask(
+                lambda: self._services.windows.close(environment.name),
+                lambda _: self._stage.notice(f"{environment.name} is read-only again"),
+                self._failed,
+                "window",
+            )
+
+
+def harmless_error(error: OpsconsoleError) -> str:
+    """An error's sentences, each line harmless."""
+    return "\n".join(harmless(line) for line in str(error).splitlines())

@@ -1,0 +1,204 @@
+"""The application: paints the frame at once, gets its services behind it, and ends cleanly whatever happens.
+
+Owns start, end and the root safety. Must not hold a rule of operations, and never imports the composition root: it is
+given a factory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from signal import Signals
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.message import Message
+
+from console import resources
+from console.domain.redact import Redactor
+from console.errors import OpsconsoleError
+from console.services.container import Services, ServicesFactory
+from console.ui import safety
+from console.ui.bridge import Bridge
+from console.ui.commands import bindings
+from console.ui.screens.main import MainScreen
+from console.ui.themes import DARK, ThemeFile, load_themes, variables
+
+TWICE = 2.0
+"""Seconds within which a second ctrl+c detaches."""
+
+
+class ConsoleApp(App[None], inherit_bindings=False):
+    """The screen. `failure` is what the factory raised, `crash` an unexpected error of our own."""
+
+    CSS_PATH = "console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    TITLE = "opsconsole"
+
+    def __init__(self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False) -> None:
+        self._ascii = ascii_only
+        super().__init__()
+        self._factory = factory
+        self.services: Services | None = None
+        self.failure: OpsconsoleError | None = None
+        self.crash: BaseException | None = None
+        self._interrupted_at = float("-inf")
+        self.animation_level = "none"
+        for each in _themes():
+            self.register_theme(each.textual())
+        self.theme = theme if theme in self.available_themes else "dark"
+        self.bridge = Bridge(self._later, self._deliver)
+        self.main = MainScreen(self.bridge, self.copy_to_clipboard, tuple(each.name for each in _themes()))
+
+    # --- start -----------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is the bottom of the stack."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Signals first; services once the frame has been painted."""
+        if not self.is_headless:
+            self._install_signals()
+            self._write(safety.SAVE_TITLE)
+        self.call_after_refresh(self._start_services)
+
+    def _start_services(self) -> None:
+        threading.Thread(target=self._build, name="services", daemon=True).start()
+
+    def _build(self) -> None:
+        try:
+            services = self._factory(self.bridge.publish)
+        except OpsconsoleError as error:
+            self._later(partial(self._give_up, error))
+        except BaseException as error:  # noqa: BLE001 -- handed to the fatal-error hook, in the screen's thread
+            self._later(partial(self._crash, error))
+        else:
+            self._later(partial(self._come_alive, services))
+
+    def _come_alive(self, services: Services) -> None:
+        self.services = services
+        self.main.attach(services)
+        # What start-up has made stays; the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+
+    def _give_up(self, error: OpsconsoleError) -> None:
+        self.failure = error
+        self.exit(return_code=error.exit_code)
+
+    # --- threads ---------------------------------------------------------------------------------------------------
+
+    def _later(self, work: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is None:
+            raise RuntimeError("the screen is not running")
+        loop.call_soon_threadsafe(self.call_next, work)
+
+    def _deliver(self, message: Message) -> None:
+        self.main.post_message(message)
+
+    # --- safety ----------------------------------------------------------------------------------------------------
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's own, then the one that lets no control byte through."""
+        own: list[LineFilter] = [safety.HarmlessFilter()]
+        return [*super().get_line_filters(), *([safety.AsciiFilter()] if self._ascii else []), *own]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our tokens, for any theme that lacks them."""
+        return variables(DARK)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Offers harmless text to the terminal's clipboard; the only way out for OSC 52."""
+        self._clipboard = text
+        if self._driver is not None:
+            if safety.write_clipboard(self._driver.write, text):
+                self.main.notice(f"copied {len(text):,} characters")
+            else:
+                self.main.notice("too long for the clipboard; use the command line instead", "warning")
+
+    def _fatal_error(self) -> None:
+        """An unexpected error: no trace with local variables on the screen, but a report and its id."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        self.crash = error
+        self.exit(return_code=1)
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in safety.EXIT_OF_SIGNAL.items():
+            loop.add_signal_handler(number, self._signalled, number, code)
+
+    def _signalled(self, number: Signals, code: int) -> None:  # noqa: ARG002
+        # A terminal that has gone blocks the output queue; runs do not need this process, so it may die hard.
+        timer = threading.Timer(2.0, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+        self.exit(return_code=code)
+
+    def watch_title(self, title: str) -> None:
+        """The terminal's title follows the banner's environment."""
+        self._write(safety.title_sequence(title))
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
+    def restore_title(self) -> None:
+        """Gives the terminal's title back; called while the driver still writes."""
+        self._write(safety.RESTORE_TITLE)
+
+    # --- keys ------------------------------------------------------------------------------------------------------
+
+    def action_interrupt(self) -> None:
+        """ctrl+c: closes what lies over the main screen; twice in two seconds it detaches."""
+        if self.screen is not self.main:
+            self.pop_screen()
+            return
+        if self.main.line.open:
+            self.main.line.action_give_up()
+            return
+        now = time.monotonic()
+        if now - self._interrupted_at < TWICE:
+            self.exit(return_code=0)
+        else:
+            self._interrupted_at = now
+            self.main.notice("ctrl+c again detaches; runs go on", "warning")
+
+
+def _themes() -> tuple[ThemeFile, ...]:
+    return load_themes(resources.themes())
+
+
+def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
+    """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose."""
+    safety.scrub_environment(os.environ)
+    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
+    app.run()
+    if app.services is not None:
+        app.services.close()
+    if app.failure is not None:
+        raise app.failure
+    if app.crash is not None:
+        id, path = safety.crash_report(app.crash, safety.crash_folder(os.environ), Redactor())
+        where = f"; a redacted trace is in {path}" if path else ""
+        raise OpsconsoleError(
+            f"The screen failed unexpectedly (id {id}){where}.",
+            done="Runs go on without the screen.",
+            fix="Start it again, and report the trace.",
+        )
+    return app.return_code or 0

@@ -1,0 +1,23 @@
+"""Which layout a terminal's size asks for.
+
+Owns the thresholds. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`compact`: one pane and a line for each other; `solo`: one pane alone; `wide`: more columns."""
+
+    compact: bool
+    solo: bool
+    wide: bool
+
+
+def sizes(width: int, height: int, *, zoomed: bool = False) -> Sizes:
+    """Full from 120x36, wide from 180 columns, one pane below or when zoomed."""
+    small = width < 120 or height < 36
+    return Sizes(compact=small and not zoomed, solo=small or zoomed, wide=width >= 180)

@@ -1,0 +1,71 @@
+"""The palette of ctrl+p: every command of the table, each environment, action, checklist and theme.
+
+Owns the search over them. Must not declare commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from console.domain.untrusted import harmless
+from console.ui.command_line import run_line, ways_on
+from console.ui.commands import COMMANDS, WHERE, Command
+
+if TYPE_CHECKING:
+    from console.ui.screens.main import MainScreen
+
+Entry = tuple[str, str, Callable[[], None]]
+
+
+def open_palette(screen: MainScreen) -> None:
+    """Opens the palette over the main screen."""
+    if isinstance(screen.app.screen, CommandPalette):
+        return
+
+    class MainProvider(Provider):
+        """The commands that can be invoked from where the focus is."""
+
+        async def discover(self) -> Hits:
+            for title, help, deed in entries(screen):
+                yield DiscoveryHit(Content(title), deed, text=title, help=help)
+
+        async def search(self, query: str) -> Hits:
+            matcher = self.matcher(query)
+            for title, help, deed in entries(screen):
+                if (score := matcher.match(title)) > 0:
+                    yield Hit(score, matcher.highlight(title), deed, text=title, help=help)
+
+    screen.app.push_screen(CommandPalette(providers=[MainProvider], placeholder="Search commands"))
+
+
+def entries(screen: MainScreen) -> list[Entry]:
+    """Title, help and deed of everything on offer, the focused pane's own commands first."""
+    actions = screen.acting.names if screen.acting else ()
+    here = [each for each in COMMANDS if each.where == screen.pane.WHERE]
+    main = [
+        each
+        for each in COMMANDS
+        if each.where == "main" and (not each.production or each.production in actions) and each.id != "palette.open"
+    ]
+    found: list[Entry] = [(_title(each), each.help, partial(invoke, screen, each)) for each in (*here, *main)]
+    words = [line for line in ways_on(screen, "") if " " in line]
+    return found + [(harmless(f":{line}"), "", partial(run_line, screen, line)) for line in words]
+
+
+def _title(command: Command) -> str:
+    place = f"{WHERE[command.where]}: " if command.where != "main" else ""
+    return f"{place}{command.title}  ({command.label})"
+
+
+def invoke(screen: MainScreen, command: Command) -> None:
+    """Does a command where it belongs: on the main screen or in the focused pane."""
+    if command.where == "main":
+        screen.action_invoke(command.id)
+    else:
+        pane = screen.pane
+        pane.call_later(pane.run_action, command.action)

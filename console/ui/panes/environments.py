@@ -1,0 +1,116 @@
+"""Environments with their verdicts; below them the hosts and workers of the banner's one.
+
+Owns the first pane. Must not select anything itself: Enter tells the main screen.
+"""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from console.domain.untrusted import harmless
+from console.domain.workers import HostReading, WorkerReading
+from console.present.readings import freshness, judge, others, snapshots
+from console.present.rows import ENVIRONMENT_COLUMNS, blank, environment_rows, heading, host_rows, worker_rows
+from console.present.table import Cell, Row
+from console.present.text import FAILED, OK, OPEN, brief, plural
+from console.services.container import Services
+from console.ui.messages import DetailOpened, EnvironmentChosen
+from console.ui.pane import Pane
+from console.ui.widgets.record_table import RecordTable
+
+
+class EnvironmentsPane(Pane):
+    """Enter on an environment makes it the banner's; Enter elsewhere shows details."""
+
+    NUMBER = 1
+    TITLE = "Environments"
+    WHERE = "environments"
+    KINDS = frozenset({"source"})
+    EMPTY = "no environment configured"
+
+    def compose(self) -> ComposeResult:
+        """One table with sections."""
+        yield RecordTable(ENVIRONMENT_COLUMNS, empty="reading …", header=False)
+
+    @property
+    def table(self) -> RecordTable:
+        """The only child."""
+        return self.query_one(RecordTable)
+
+    def concerns(self, key: tuple[str, ...]) -> bool:
+        """Every environment's readings: this pane shows all of them."""
+        return key[0] == "source"
+
+    def refresh_from(self, services: Services) -> None:
+        """Judges every environment, and lists the selected one's hosts and workers."""
+        if self.attached is None:
+            return
+        name, board, mono = self.attached.environment.name, services.board, services.clock.monotonic()
+        verdicts = {each.name: judge(board, each.name, mono) for each in services.environments}
+        hosts, workers = snapshots(board, name, HostReading), snapshots(board, name, WorkerReading)
+        rows = [*environment_rows(services.environments, name, verdicts)]
+        shown_hosts = [row for each in hosts for row in host_rows(each.value)] or [
+            Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), Cell("…", "dim"), Cell("")))
+            for host in self.attached.environment.hosts
+        ]
+        rows += [blank("hosts"), heading("hosts"), *shown_hosts]
+        shown_workers = [row for each in workers for row in worker_rows(each.value)]
+        if shown_workers or workers:
+            rows += [blank("workers"), heading("workers"), *(shown_workers or _why(workers[0].error))]
+        if rest := others(board, name):
+            rows.append(blank("others"))
+            rows += [_other(each.source, each.error, each.age(mono)) for each in rest]
+        fresh = freshness((*hosts, *workers), mono)
+        # The verdicts of other environments stay readable while this one's hosts are old.
+        self.table.show(rows, mono=mono)
+        self.show_border(error=fresh.error, stale=bool(fresh.error))
+        verdict = verdicts[name]
+        state = {"ok": "ok", "warning": "warning", "failed": "error", "lost": "error"}.get(verdict.state, "dim")
+        troubles = f"  {verdict.troubles[0]}" if verdict.troubles else ""
+        self.show_summary(
+            (f"{OK if verdict.state == 'ok' else FAILED if state == 'error' else '▲'} ", state),
+            (harmless(name), "bold"),
+            (f"  {plural(len(self.attached.environment.hosts), 'host')}", "dim"),
+            (troubles, state),
+        )
+
+    def tick(self, mono: float) -> None:  # noqa: ARG002
+        """Readings grow old without news."""
+        if self.attached is not None:
+            self.refresh_from(self.attached.services)
+
+    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
+        """Enter."""
+        kind, _, name = message.key.partition(":")
+        if kind == "environment":
+            self.post_message(EnvironmentChosen(name))
+        elif self.attached is not None:
+            self.post_message(DetailOpened(f"{self.attached.environment.name} · troubles", self._troubles()))
+
+    def _troubles(self) -> list[tuple[tuple[str, str], ...]]:
+        assert self.attached is not None  # noqa: S101 -- only called while attached
+        services = self.attached.services
+        verdict = judge(services.board, self.attached.environment.name, services.clock.monotonic())
+        return [((harmless(trouble), "warning"),) for trouble in verdict.troubles] or [(("nothing is wrong", "ok"),)]
+
+    def copy_text(self) -> str:
+        """The name under the cursor."""
+        row = self.table.current
+        return row.key.partition(":")[2] if row else ""
+
+    def copy_command(self) -> str:
+        """Its status on the command line."""
+        return f"opsconsole status -e {self.attached.environment.name}" if self.attached else ""
+
+    def go_back(self) -> bool:
+        """Leaves filter or marks."""
+        return self.table.leave()
+
+
+def _why(error: str | None) -> list[Row]:
+    return [Row("worker:none", (Cell(OPEN, "dim"), Cell(error or "none configured", "dim"), Cell(""), Cell("")))]
+
+
+def _other(source: str, error: str | None, age: float | None) -> Row:
+    glyph = Cell(FAILED, "error") if error else Cell(OK, "ok")
+    return Row(f"source:{source}", (glyph, Cell(harmless(source)), Cell(error or brief(age), "dim"), Cell("")))

@@ -1,0 +1,226 @@
+"""The run drawer: steps by hosts, the newest output, and what a run asks, while the other panes stay in view.
+
+Owns showing one run and passing on what the operator asks of it. Must not own the run: it only follows.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from console.domain.runs import Outcome, RunState, RunView
+from console.domain.snapshot import Key
+from console.domain.untrusted import harmless
+from console.errors import OpsconsoleError
+from console.present.run_rows import gate_line, run_columns, run_rows, run_state, run_title, shown_host, shown_step
+from console.present.text import Line
+from console.services.container import Services
+from console.ui.commands import bindings
+from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
+from console.ui.pane import Attached, Pane
+from console.ui.widgets.record_table import RecordTable
+from console.ui.widgets.text_view import TextView
+
+_TAIL = 4096
+
+
+class RunDrawer(Pane):
+    """One run of the banner's environment: the one just started, else the newest."""
+
+    NUMBER = 0
+    TITLE = "Run"
+    WHERE = "drawer"
+    KINDS = frozenset({"run", "runs"})
+    HINTS = ("run.output", "run.hold", "run.abort", "run.answer")
+    EMPTY = "no run yet: D plans a deploy, and asks before anything happens"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("drawer")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view: RunView | None = None
+        self._run: int | None = None
+        self._held = False
+        self._shape: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Steps above, the tail of the output below."""
+        yield RecordTable((), empty=self.EMPTY, sortable=False)
+        tail = TextView(follow=True)
+        tail.can_focus = False
+        yield tail
+
+    @property
+    def table(self) -> RecordTable:
+        """The steps."""
+        return self.query_one(RecordTable)
+
+    def focus_target(self) -> Widget:
+        """The steps."""
+        return self.table
+
+    def attach(self, attached: Attached) -> None:
+        """Forgets the run of the environment that was left."""
+        super().attach(attached)
+        self._run, self.view, self._shape, self._held = None, None, (), False
+
+    def concerns(self, key: Key) -> bool:
+        """Any run's news: the newest run may be another one now."""
+        if self.attached is None or key[0] not in self.KINDS:
+            return False
+        return key[1] == self.attached.environment.name if key[0] == "runs" else True
+
+    def follow(self, run: int) -> None:
+        """Shows this run from now on."""
+        self._run = run
+        if self.attached:
+            self.refresh_from(self.attached.services)
+
+    def refresh_from(self, services: Services) -> None:
+        """Folds what is known and shows it."""
+        if self.attached is None:
+            return
+        newest = services.runs.newest(self.attached.environment.name)
+        if newest is not None and (self._run is None or newest.run > self._run):
+            self._run = newest.run
+            services.runs.follow(newest.run)
+        if self._run is None:
+            self._show_none()
+            return
+        self.view = services.runs.view(self._run)
+        self._draw(services)
+
+    def tick(self, mono: float) -> None:  # noqa: ARG002
+        """Moves the stopwatches of a run that goes on."""
+        if self.attached is not None and self.view is not None and self.view.state is not RunState.FINISHED:
+            self._draw(self.attached.services)
+
+    # --- drawing ---------------------------------------------------------------------------------------------------
+
+    def _show_none(self) -> None:
+        self.table.show(())
+        self.query_one(TextView).show(())
+        self.show_border()
+        self.show_summary(("no run yet", "dim"))
+
+    def _draw(self, services: Services) -> None:
+        view, now = self.view, services.clock.now()
+        if view is None:
+            return
+        shape = (view.run, *run_columns(view))
+        if shape != self._shape:
+            self._shape = shape
+            self.table.use(run_columns(view), empty=self.EMPTY)
+        self.table.show(run_rows(view, now), mono=services.clock.monotonic())
+        self.query_one(TextView).show(self._tail(services, view))
+        self.show_border(extra=((str(view.run), "bold"), *run_title(view, now)), note="q leaves it running")
+        word, state = run_state(view)
+        self.show_summary(
+            (f"{view.run} {harmless(view.action)} ", ""), (word, state), (f"  {view.done}/{len(view.steps)}", "dim")
+        )
+        self.set_class(view.state is RunState.FINISHED and view.outcome is Outcome.OK, "-over")
+        self.set_class(view.state is RunState.FINISHED and view.outcome is not Outcome.OK, "-bad")
+
+    def _tail(self, services: Services, view: RunView) -> list[Line]:
+        if view.question is not None:
+            choices = ", ".join(map(harmless, view.question.choices))
+            asked: list[Line] = [((harmless(part), "warning"),) for part in view.question.text.splitlines()]
+            return [*asked, (("a answers: ", "dim"), (choices, "bold"))]
+        lines_shown: list[Line] = []
+        step = shown_step(view)
+        if step is not None:
+            raw = services.runs.output(view.run, step.name, shown_host(step), last=_TAIL)
+            lines_shown += [((line, "dim"),) for line in raw.lines(limit=500) if line][-6:]
+        if gate := gate_line(view):
+            lines_shown.append(gate)
+        if view.state is RunState.FINISHED:
+            if view.detail:
+                lines_shown.append(((harmless(view.detail), "error" if view.outcome is not Outcome.OK else "dim"),))
+            if view.offers:
+                lines_shown.append((("offers: ", "dim"), (", ".join(map(harmless, view.offers)), "bold")))
+        return lines_shown
+
+    # --- keys ------------------------------------------------------------------------------------------------------
+
+    def action_answer(self) -> None:
+        """Answers the run's question with one of its words."""
+        view = self.view
+        if view is None or view.question is None:
+            self.post_message(NoticeGiven("the run asks nothing", "warning"))
+            return
+        choices = view.question.choices
+
+        def answered(text: str) -> None:
+            word = text.strip()
+            full = [choice for choice in choices if choice == word] or [
+                c for c in choices if word and c.startswith(word)
+            ]
+            if len(full) == 1:
+                self._ask("answer", full[0], f"answered {harmless(full[0])}")
+            else:
+                self.post_message(NoticeGiven(f"one of: {', '.join(map(harmless, choices))}", "warning"))
+
+        self.post_message(TextAsked(f"answer ({', '.join(map(harmless, choices))}):", "", answered))
+
+    def action_abort(self) -> None:
+        """Asks the run to stop; typed, because it is not one key."""
+        view = self.view
+        if view is None or view.state is RunState.FINISHED:
+            self.post_message(NoticeGiven("no run is going on", "warning"))
+            return
+
+        def answered(text: str) -> None:
+            if text.strip() == "abort":
+                self._ask("abort", "", "asked the run to stop")
+            else:
+                self.post_message(NoticeGiven("not aborted", "ok"))
+
+        self.post_message(TextAsked(f"type abort to stop run {view.run}:", "", answered))
+
+    def action_hold(self) -> None:
+        """Holds before the next step, or lets it go on."""
+        if self.view is None or self.view.state is RunState.FINISHED:
+            self.post_message(NoticeGiven("no run is going on", "warning"))
+            return
+        self._held = not self._held
+        self._ask("hold" if self._held else "go", "", "holds before its next step" if self._held else "goes on")
+
+    def action_output(self) -> None:
+        """The whole output of the step under the cursor, as far as it is kept at hand."""
+        view, row = self.view, self.table.current
+        if view is None or row is None or self.attached is None:
+            return
+        step = next(each for each in view.steps if each.name == row.key)
+        lines: list[Line] = []
+        for host in step.hosts:
+            raw = self.attached.services.runs.output(view.run, step.name, host, last=1_048_576)
+            lines.append(((harmless(host) or "here", "accent-bold"),))
+            lines += [((line, ""),) for line in raw.lines()] or [(("no output", "dim"),)]
+        self.post_message(DetailOpened(f"run {view.run} · {harmless(step.name)}", lines))
+
+    def on_record_table_opened(self) -> None:
+        """Enter on a step."""
+        self.action_output()
+
+    def _ask(self, kind: str, body: str, said: str) -> None:
+        if self.attached is None or self.view is None:
+            return
+        runs, run = self.attached.services.runs, self.view.run
+        self.attached.ask(
+            lambda: runs.ask(run, kind, body),
+            lambda _: self._say(f"run {run}: {said}", "ok"),
+            self._failed,
+            f"run {kind}",
+        )
+
+    def _failed(self, error: OpsconsoleError) -> None:
+        self._say(harmless(error.what), "error")
+
+    def _say(self, text: str, state: str) -> None:
+        self.post_message(NoticeGiven(text, state))
+
+    def copy_command(self) -> str:
+        """How to see this run on the command line."""
+        return f"opsconsole runs show {self.view.run}" if self.view else ""

@@ -1,0 +1,118 @@
+"""What must hold whatever the rest of the screen does: no control bytes out, no secrets in a crash, signals end well.
+
+Owns the line filters, the one write of OSC 52, the terminal's title, the crash report and the signal numbers. Must
+not know panes nor services.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
+
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from console.domain.redact import Redactor
+from console.domain.untrusted import harmless
+from console.present.text import ASCII
+
+EXIT_OF_SIGNAL = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143}
+"""What the process ends with when a signal ends it."""
+
+CLIPBOARD_CAP = 74_994
+"""Encoded bytes one OSC 52 carries at most; terminals cut or ignore longer ones."""
+
+OBEYED = ("TEXTUAL", "TEXTUAL_PRESS", "TEXTUAL_DRIVER", "TEXTUAL_LOG", "TEXTUAL_DEBUG", "TEXTUAL_ALLOW_SIGNALS")
+
+
+class HarmlessFilter(LineFilter):
+    """The last look at every line before it leaves: a control, bidi or invisible code point becomes a picture."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        """The same segments unless one holds something that could act on the terminal."""
+        if all(segment.control or harmless(segment.text) == segment.text for segment in segments):
+            return segments
+        return [
+            segment if segment.control else Segment("".join(map(_picture, segment.text)), segment.style)
+            for segment in segments
+        ]
+
+
+class AsciiFilter(LineFilter):
+    """Glyphs and borders in their ASCII forms, for terminals without UTF-8."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        """The same segments, one column for one column."""
+        return [
+            segment
+            if segment.control or segment.text.isascii()
+            else Segment(segment.text.translate(ASCII).encode("ascii", "replace").decode("ascii"), segment.style)
+            for segment in segments
+        ]
+
+
+def _picture(character: str) -> str:
+    # One column for one column: the layout was computed before.
+    shown = harmless(character)
+    return shown if len(shown) == 1 else "\ufffd"
+
+
+def scrub_environment(environ: MutableMapping[str, str]) -> None:
+    """Drops the variables by which Textual could be made to press keys, log or switch drivers, and an empty NO_COLOR,
+    which would count as set."""
+    for name in list(environ):
+        if name in OBEYED or name.startswith("TEXTUAL_SCREENSHOT"):
+            del environ[name]
+    if not environ.get("NO_COLOR", "set"):
+        del environ["NO_COLOR"]
+
+
+def wants_ascii(environ: Mapping[str, str]) -> bool:
+    """Whether the locale has no UTF-8."""
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or "C"
+    return "utf-8" not in locale.lower() and "utf8" not in locale.lower()
+
+
+def write_clipboard(write: Callable[[str], None], text: str) -> bool:
+    """Offers `text` to the terminal's clipboard; False when it is too long for one OSC 52. The only place that does."""
+    encoded = base64.b64encode(text.encode("utf-8", "replace"))
+    if len(encoded) > CLIPBOARD_CAP:
+        return False
+    write(f"\x1b]52;c;{encoded.decode('ascii')}\a")
+    return True
+
+
+def title_sequence(title: str) -> str:
+    """Sets the terminal's title to harmless text."""
+    return f"\x1b]2;{harmless(title)[:120]}\a"
+
+
+SAVE_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+
+
+def crash_report(error: BaseException, folder: Path, redactor: Redactor) -> tuple[str, Path | None]:
+    """Writes a redacted trace (no local variables) into a 0600 file; its id and path. The path is None when the folder
+    cannot be written."""
+    id = secrets.token_hex(4)
+    trace = redactor.text("".join(traceback.format_exception(error)))
+    path = folder / f"crash-{id}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(trace)
+    except OSError:
+        return id, None
+    return id, path
+
+
+def crash_folder(environ: Mapping[str, str]) -> Path:
+    """Where crash reports go: the user's state directory."""
+    state = environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path(environ.get("HOME", "/nonexistent"), ".local", "state")) / "opsconsole"
