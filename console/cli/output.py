@@ -8,17 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from console.domain.documents import Json
 from console.domain.untrusted import harmless
 
 SCHEMA_VERSION = 1
-
-
-def stamp(at: datetime) -> str:
-    """A time as RFC 3339 in UTC with milliseconds, `2026-01-02T03:04:05.678Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def write_json(document: Mapping[str, Json]) -> None:

@@ -35,7 +35,7 @@ class SnapshotBoard:
     ) -> None:
         """A reading begun at `at`/`mono`: what it says was true then at the earliest."""
         snapshot = Snapshot(source=source, value=value, taken_at=at, taken_mono=mono, took=took, every=every)
-        self._swap(environment, source, snapshot)
+        self.take(environment, snapshot)
 
     def fail(self, environment: str, source: str, error: str, *, took: float, every: float) -> None:
         """A read that failed; `error` is harmless text. The last good value stays beside it."""
@@ -46,10 +46,11 @@ class SnapshotBoard:
             self._store(environment, source, snapshot)
         self._publish(("source", environment, source))
 
-    def _swap(self, environment: str, source: str, snapshot: Snapshot[object]) -> None:
+    def take(self, environment: str, snapshot: Snapshot[object]) -> None:
+        """Puts up a snapshot made elsewhere."""
         with self._writing:
-            self._store(environment, source, snapshot)
-        self._publish(("source", environment, source))
+            self._store(environment, snapshot.source, snapshot)
+        self._publish(("source", environment, snapshot.source))
 
     def _store(self, environment: str, source: str, snapshot: Snapshot[object]) -> None:
         # Readers hold no lock: they get the old dictionary or the new one, whole.

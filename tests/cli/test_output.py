@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from console.cli.output import stamp, write_json, write_json_line, write_line, write_table
+from console.cli.output import write_json, write_json_line, write_line, write_table
 
 
 def test_json_is_ascii_exact_and_versioned(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,9 +39,3 @@ def test_numbers_stand_right_and_words_left(capsys: pytest.CaptureFixture[str]) 
 def test_a_table_without_rows_is_its_head(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(["queue", "ready"], [])
     assert capsys.readouterr().out == "queue  ready\n"
-
-
-def test_times_are_utc_rfc_3339() -> None:
-    at = datetime(2026, 1, 2, 4, 4, 5, 678_900, tzinfo=timezone(timedelta(hours=1)))
-    assert stamp(at) == "2026-01-02T03:04:05.678Z"
-    assert stamp(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00.000Z"

@@ -1,0 +1,96 @@
+"""What every reading command does: load the configuration, open one environment, read its sources once, judge the end.
+
+Owns the exit codes of reading. Must not know a single source or document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.domain.environment import Environment
+from console.domain.readings import APP, WORKERS
+from console.errors import OpsconsoleError
+from console.ports import Clock, Reach, Source
+from console.services.loop import SystemClock
+from console.services.once import Once, read_all
+
+if TYPE_CHECKING:
+    from console.config.load import Config
+    from console.wiring.reading import EnvironmentSources
+
+PARTIAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One environment, ready to be read; closed when its block ends."""
+
+    environment: Environment
+    reach: Reach
+    sources: EnvironmentSources
+    clock: Clock
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration; ConfigError with every problem."""
+    from console.wiring.configuration import load_environments
+
+    return load_environments(path)
+
+
+@contextmanager
+def opened(config: Config, environment: Environment) -> Iterator[Opened]:
+    """One environment's sources over real clients."""
+    from console.wiring.reach import open_reach
+    from console.wiring.reading import build_sources
+
+    clock = SystemClock()
+    reach = open_reach(environment, clock=clock, state_dir=config.state_path)
+    try:
+        yield Opened(environment, reach, build_sources(reach, clock=clock), clock)
+    finally:
+        reach.close()
+
+
+def read(environment: Opened, wanted: Callable[[Source[Any]], bool], *, discover: bool) -> dict[str, Once]:
+    """The wanted sources, read once, side by side; with `discover` also what only discovery makes known, and the
+    workers before that, because they name queues."""
+    sources = environment.sources
+    first = [source for source in sources.steady if wanted(source)]
+    last: list[Source[Any]] = []
+    if discover:
+        # What needs the application's facts waits for them: else two threads would ask the host the same question.
+        last = [source for source in first if source.name not in _WITHOUT_FACTS]
+        first = [source for source in first if source.name in _WITHOUT_FACTS]
+        if not any(source.name == WORKERS for source in first):
+            first += [source for source in sources.steady if source.name == WORKERS]
+        first.append(sources.app)
+
+    def then() -> Sequence[Sequence[Source[Any]]]:
+        found = [source for source in sources.found() if wanted(source)] if discover else []
+        return [[source] for source in [*last, *found]]
+
+    return read_all([[source] for source in first], then, clock=environment.clock, before=(APP, WORKERS))
+
+
+def exit_code(read: Sequence[Once], *, partial: bool = False) -> int:
+    """0 when everything could be read; 3 when a part could not; the cause's own code when nothing could."""
+    failures = [one.error for one in read if one.error is not None]
+    if failures and len(failures) == len(read):
+        codes = {error.exit_code for error in failures}
+        return codes.pop() if len(codes) == 1 else PARTIAL
+    return PARTIAL if failures or partial else 0
+
+
+def raise_if_nothing(read: Sequence[Once]) -> None:
+    """Raises the first failure when no source at all could be read: then there is no document to print."""
+    failures: list[OpsconsoleError] = [one.error for one in read if one.error is not None]
+    if failures and len(failures) == len(read):
+        raise failures[0]
+
+
+_WITHOUT_FACTS = frozenset({WORKERS, "releases", "probes", "hosts"})
