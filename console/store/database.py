@@ -33,6 +33,7 @@ class Database:
         self._engine = engine
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
+        self._identity = _identity(path)
         self.path = path
         self.readonly = False
         self.chain = ""
@@ -45,6 +46,13 @@ class Database:
                 f"the state database {harmless(str(self.path))} was written by a newer console",
                 done="nothing was changed; reading goes on",
                 fix="update opsconsole on this machine",
+            )
+        if _identity(self.path) != self._identity:
+            # SQLite would go on writing into a file that nobody can open any more.
+            raise StateError(
+                f"the state database {harmless(str(self.path))} was removed or replaced while it was open",
+                done="nothing was written",
+                fix="start opsconsole again",
             )
         with self._ours(), self._engine.begin() as connection:
             yield connection
@@ -107,6 +115,14 @@ def open_database(state_dir: Path, *, group: str = "", mounts: str | None = None
         database.close()
         raise
     return database
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connected(connection: Any, _record: object) -> None:

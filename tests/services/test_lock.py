@@ -1,0 +1,520 @@
+"""The environment's lock: one holder, found by all, taken over only when dead, and never by accident."""
+
+from __future__ import annotations
+
+import grp
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console.domain.environment import AppSpec, Environment, Host, Layout, SshTarget, Tier
+from console.domain.policy import Operator
+from console.errors import LockHeldError, RefusedError, RemoteError, StateError, UsageError
+from console.ports import Clock, Completed
+from console.services.audit import Audit
+from console.services.lock import EnvironmentLock, LockState, ensure_control, holder_of, new_token
+from console.store.audit import AuditRows
+from console.store.database import open_database
+from tests.fakes.clock import FakeClock
+from tests.fakes.shell import FakeShell
+
+ANA = Operator(uid=1000, login="ana", host="bastion", origin="10.0.0.7")
+BOB = Operator(uid=1001, login="bob", host="laptop")
+SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class WallClock:
+    """Real time, `speed` times as fast."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed
+
+    def wait(self, flag: threading.Event, seconds: float) -> bool:
+        return flag.wait(seconds / self.speed)
+
+
+class ShellOf(FakeShell):
+    """Runs texts with a chosen shell and, for busybox, its applets only; may kill them half-way."""
+
+    def __init__(self, path: str, deadly: random.Random | None = None) -> None:
+        super().__init__()
+        self.path = path
+        self.deadly = deadly
+
+    def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
+        process = subprocess.Popen(
+            ["sh"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": self.path},
+            start_new_session=True,
+        )
+        if self.deadly is not None and self.deadly.random() < 0.3:
+            timer = threading.Timer(self.deadly.random() * 0.03, os.killpg, (process.pid, signal.SIGKILL))
+            timer.start()
+            out, err = process.communicate(script.encode())
+            timer.cancel()
+        else:
+            out, err = process.communicate(script.encode(), timeout=60)
+        return Completed(status=process.returncode, stdout=out, stderr=err, seconds=0)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    path = tmp_path / "shop"
+    path.mkdir()
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Audit]:
+    database = open_database(tmp_path / "state")
+    yield Audit(AuditRows(database), ANA, FakeClock(), syslog=tmp_path / "no-syslog")
+    database.close()
+
+
+@pytest.fixture(params=["sh", "dash", "bash", "busybox"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> FakeShell:
+    found = shutil.which(request.param)
+    if found is None:
+        pytest.skip(f"there is no {request.param} here")
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    if request.param == "busybox":
+        subprocess.run(["busybox", "--install", "-s", str(binaries)], check=True)
+        return ShellOf(str(binaries))
+    (binaries / "sh").symlink_to(found)
+    return ShellOf(f"{binaries}:/usr/bin:/bin")
+
+
+def environment(app: Path, layout: Layout = Layout.RELEASES) -> Environment:
+    host = Host(name="web1", ssh=SshTarget(alias="web1"))
+    return Environment(
+        name="production",
+        tier=Tier.PROTECTED,
+        url="https://shop.example",
+        app=AppSpec(path=str(app), layout=layout),
+        hosts=(host,),
+    )
+
+
+def lock_at(app: Path, shell: FakeShell | None = None, clock: Clock | None = None) -> EnvironmentLock:
+    return EnvironmentLock(shell or FakeShell(), environment(app), clock or WallClock())
+
+
+def take(lock: EnvironmentLock, operator: Operator = ANA, token: str = "", why: str = "deploy") -> str:
+    token = token or new_token()
+    lock.take(holder_of(operator, token=token, why=why, at=SINCE, run=5))
+    return token
+
+
+def test_the_second_learns_who_holds_it_since_when_and_why(app: Path, shell: FakeShell) -> None:
+    lock = lock_at(app, shell)
+    assert lock.status().state is LockState.FREE
+    token = take(lock, why="deploy O'Brien's \\n \"fix\"")
+    with pytest.raises(LockHeldError) as caught:
+        take(lock_at(app, shell), BOB)
+    assert caught.value.exit_code == 5
+    assert "ana from 10.0.0.7 since 2026-01-02 03:04:05 UTC: deploy O'Brien's \\n \"fix\" (run 5)" in str(caught.value)
+    assert "runs attach 5" in caught.value.fix
+    seen = lock.status()
+    assert seen.holder == holder_of(ANA, token=token, why="deploy O'Brien's \\n \"fix\"", at=SINCE, run=5)
+
+
+def test_release_needs_the_token(app: Path, shell: FakeShell) -> None:
+    lock = lock_at(app, shell)
+    token = take(lock)
+    assert not lock.release(new_token())
+    assert lock.status().state is LockState.HELD
+    assert lock.release(token)
+    assert lock.status().state is LockState.FREE
+    assert not lock.release(token)
+    take(lock, BOB)
+    assert not lock.release(token)
+    assert lock.status().state is LockState.HELD
+
+
+def test_a_resumed_run_goes_on_with_its_token(app: Path, shell: FakeShell) -> None:
+    token = take(lock_at(app, shell))
+    assert take(lock_at(app, shell), token=token) == token
+
+
+def test_a_beat_moves_the_counter_and_says_when_the_lock_is_lost(app: Path, shell: FakeShell) -> None:
+    lock = lock_at(app, shell)
+    token = take(lock)
+    counters = []
+    for _ in range(3):
+        lock.beat(token)
+        counters.append(lock.status().counter)
+    assert counters == [1, 2, 3]
+    with pytest.raises(LockHeldError, match="no longer ours"):
+        lock.beat(new_token())
+    lock.release(token)
+    with pytest.raises(LockHeldError, match="free"):
+        lock.beat(token)
+
+
+class SteppingClock:
+    """Time passes only while somebody waits; `then` is called after each wait with the seconds that have passed."""
+
+    def __init__(self, then: Callable[[float], None] = lambda _: None) -> None:
+        self.passed = 0.0
+        self.then = then
+
+    def now(self) -> datetime:
+        # An hour back and forth on the wall clock must prove nothing.
+        return SINCE + timedelta(seconds=3600 * (round(self.passed) % 2))
+
+    def monotonic(self) -> float:
+        return 500.0 + self.passed
+
+    def wait(self, flag: threading.Event, seconds: float) -> bool:
+        self.passed += seconds
+        self.then(self.passed)
+        return flag.is_set()
+
+
+def test_a_living_holder_is_never_called_stale(app: Path) -> None:
+    lock = lock_at(app)
+    token = take(lock)
+    clock = SteppingClock(lambda passed: lock.beat(token) if passed == 28 else None)
+    status, stale = lock_at(app, clock=clock).watch()
+    assert not stale
+    assert status.counter == 1
+    assert clock.passed == 28
+
+
+def test_a_holder_that_stood_still_for_thirty_watched_seconds_is_stale(app: Path) -> None:
+    take(lock_at(app))
+    clock = SteppingClock()
+    status, stale = lock_at(app, clock=clock).watch()
+    assert stale
+    assert status.holder is not None
+    assert clock.passed == 30
+
+
+def test_a_lock_that_is_released_while_watched_is_not_stale(app: Path) -> None:
+    lock = lock_at(app)
+    token = take(lock)
+    status, stale = lock_at(app, clock=SteppingClock(lambda _: assert_true(lock.release(token)))).watch()
+    assert (status.state, stale) == (LockState.FREE, False)
+
+
+def assert_true(value: bool) -> None:
+    assert value
+
+
+def test_watching_ends_when_it_is_told_to(app: Path) -> None:
+    take(lock_at(app))
+    flag = threading.Event()
+    flag.set()
+    assert lock_at(app).watch(flag)[1] is False
+
+
+def test_a_dead_holder_is_replaced_with_a_reason_and_the_audit_says_so(
+    app: Path, shell: FakeShell, audit: Audit
+) -> None:
+    lock = lock_at(app, shell)
+    dead = take(lock, BOB)
+    seen = lock.status()
+    mine = holder_of(ANA, token=new_token(), why="", at=SINCE)
+    with pytest.raises(UsageError, match="reason"):
+        lock.steal(seen, mine, reason="  ", audit=audit)
+    lock.steal(seen, mine, reason="bob's laptop died", audit=audit)
+    now = lock.status().holder
+    assert now is not None
+    assert (now.who, now.why) == ("ana", "bob's laptop died")
+    with pytest.raises(LockHeldError, match="no longer ours: held by ana"):
+        lock.beat(dead)
+    assert not lock.release(dead)
+    entries = [(entry.action, entry.result) for entry in audit.entries()]
+    assert entries == [("lock.steal", "intent"), ("lock.steal", "ok")]
+    assert "bob's laptop died (was held by bob" in audit.entries()[0].detail
+    assert lock.release(mine.token)
+    assert list(Path(app, ".opsconsole").iterdir()) == []
+
+
+def test_a_holder_that_moved_meanwhile_is_not_replaced(app: Path, shell: FakeShell, audit: Audit) -> None:
+    lock = lock_at(app, shell)
+    token = take(lock, BOB)
+    seen = lock.status()
+    lock.beat(token)
+    with pytest.raises(LockHeldError, match="held by bob"):
+        lock.steal(seen, holder_of(ANA, token=new_token(), why="", at=SINCE), reason="impatient", audit=audit)
+    lock.release(token)
+    with pytest.raises(LockHeldError):
+        lock.steal(seen, holder_of(ANA, token=new_token(), why="", at=SINCE), reason="impatient", audit=audit)
+    assert [entry.result for entry in audit.entries()] == ["intent", "failed"] * 2
+    with pytest.raises(UsageError, match="no holder"):
+        lock.steal(lock.status(), holder_of(ANA, token=new_token(), why="", at=SINCE), reason="x", audit=audit)
+
+
+def test_of_many_who_see_a_dead_holder_one_takes_it(app: Path, tmp_path: Path) -> None:
+    for _ in range(4):
+        lock = lock_at(app)
+        take(lock, BOB)
+
+        def contend(number: int, lock: EnvironmentLock = lock) -> str | None:
+            database = open_database(tmp_path / f"state{number}")
+            audit = Audit(AuditRows(database), ANA, WallClock(), syslog=tmp_path / "none")
+            mine = holder_of(ANA, token=new_token(), why="", at=SINCE)
+            try:
+                lock_at(app).steal(lock.status(), mine, reason="dead", audit=audit)
+            except (LockHeldError, UsageError):
+                return None
+            finally:
+                database.close()
+            return mine.token
+
+        with ThreadPoolExecutor(6) as contenders:
+            won = [token for token in contenders.map(contend, range(6)) if token]
+        holder = lock.status().holder
+        assert holder is not None
+        # Each winner may in turn have been seen and replaced; the newest of them holds it, and only that one.
+        assert holder.token in won
+        assert [lock.release(token) for token in won].count(True) == 1
+
+
+def test_without_a_working_audit_nothing_is_stolen(app: Path, audit: Audit, tmp_path: Path) -> None:
+    lock = lock_at(app)
+    take(lock, BOB)
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "state").write_text("no directory any more")
+    with pytest.raises(StateError, match="audit cannot be written"):
+        lock.steal(lock.status(), holder_of(ANA, token=new_token(), why="", at=SINCE), reason="dead", audit=audit)
+    holder = lock.status().holder
+    assert holder is not None
+    assert holder.who == "bob"
+
+
+def test_an_empty_lock_is_being_taken_and_after_ten_watched_seconds_free(app: Path, shell: FakeShell) -> None:
+    directory = app / ".opsconsole" / "lock"
+    directory.mkdir(parents=True)
+    (directory / ".new.deadbeef").write_text("left by a dead contender")
+    clock = SteppingClock()
+    lock = lock_at(app, shell, clock)
+    assert lock.status().state is LockState.TAKING
+    assert "being taken" in lock.status().sentence
+    token = take(lock)
+    assert 10 <= clock.passed < 11
+    assert lock.release(token)
+
+
+def test_a_contender_that_finishes_within_ten_seconds_wins(app: Path) -> None:
+    directory = app / ".opsconsole" / "lock"
+    directory.mkdir(parents=True)
+
+    def finish(passed: float) -> None:
+        if passed >= 9:
+            (directory / "holder.aa").write_text('{"who": "bob"}')
+
+    with pytest.raises(LockHeldError, match="held by bob"):
+        take(lock_at(app, clock=SteppingClock(finish)))
+
+
+def test_an_empty_lock_that_is_another_each_time_is_not_cleared(app: Path) -> None:
+    directory = app / ".opsconsole" / "lock"
+    directory.mkdir(parents=True)
+    others = iter(range(10_000))
+
+    def remake(passed: float) -> None:
+        if passed % 5 == 0 and passed < 60:
+            # A new directory under the same name, never the same inode twice.
+            (app / f"other{next(others)}").mkdir()
+            directory.rename(app / f"old{next(others)}")
+            directory.mkdir()
+
+    clock = SteppingClock(remake)
+    take(lock_at(app, clock=clock))
+    assert clock.passed >= 60
+
+
+def test_deployers_own_lock_is_honoured(app: Path, shell: FakeShell) -> None:
+    (app / ".dep").mkdir()
+    (app / ".dep" / "deploy.lock").write_text("carol\x1b[2J")
+    lock = lock_at(app, shell)
+    with pytest.raises(LockHeldError, match="Deployer itself") as caught:
+        take(lock)
+    assert "carol" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "deploy:unlock" in caught.value.fix
+    assert lock.status().state is LockState.DEPLOYER
+    (app / ".dep" / "deploy.lock").unlink()
+    assert lock.release(take(lock))
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_the_control_directory_is_the_groups_whatever_the_umask(app: Path, shell: FakeShell, mask: int) -> None:
+    gid = next((g.gr_gid for g in grp.getgrall() if os.geteuid() == 0 and g.gr_gid != 0), os.getegid())
+    os.chown(app, -1, gid)
+    before = os.umask(mask)
+    try:
+        token = take(lock_at(app, shell))
+    finally:
+        os.umask(before)
+    control = app / ".opsconsole"
+    assert stat.S_IMODE(control.stat().st_mode) == 0o2770
+    assert control.stat().st_gid == gid
+    holder = control / "lock" / f"holder.{token}"
+    assert stat.S_IMODE(holder.stat().st_mode) == 0o660
+    assert holder.stat().st_gid == gid
+
+
+def test_in_place_applications_keep_it_beside_them(app: Path) -> None:
+    paths = environment(app, Layout.IN_PLACE).paths(environment(app).primary())
+    ensure_control(FakeShell(), paths)
+    assert (app.parent / ".opsconsole-shop").is_dir()
+    assert list(app.iterdir()) == []
+
+
+def test_a_control_directory_that_cannot_be_made_refuses_with_the_fix(app: Path) -> None:
+    (app / ".opsconsole").write_text("a file in the way")
+    with pytest.raises(RefusedError) as caught:
+        take(lock_at(app))
+    assert caught.value.exit_code == 7
+    assert "install -d -m 2770" in caught.value.fix
+    assert str(app / ".opsconsole") in caught.value.fix
+
+
+def test_a_control_directory_that_is_a_link_is_refused(app: Path, tmp_path: Path) -> None:
+    (app / ".opsconsole").symlink_to(tmp_path)
+    with pytest.raises(RefusedError, match="symbolic link"):
+        take(lock_at(app))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an account that may not write")
+def test_a_control_directory_of_somebody_else_refuses_with_the_fix(app: Path) -> None:
+    control = app / ".opsconsole"
+    control.mkdir(mode=0o755)
+    for path in (app, *app.parents):
+        if path.stat().st_uid == 0 and str(path).startswith("/tmp/"):
+            path.chmod(path.stat().st_mode | 0o055)
+
+    class Stranger(FakeShell):
+        def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
+            done = subprocess.run(
+                ["sh"],
+                input=script.encode(),
+                capture_output=True,
+                check=False,
+                user=65534,
+                group=65534,
+                extra_groups=[],
+            )
+            return Completed(status=done.returncode, stdout=done.stdout, stderr=done.stderr, seconds=0)
+
+    with pytest.raises(RefusedError, match=r"drwxr-xr-x.* not writable by nobody"):
+        ensure_control(Stranger(), environment(app).paths(environment(app).primary()))
+
+
+def test_what_a_stranger_wrote_into_the_holder_is_harmless(app: Path) -> None:
+    directory = app / ".opsconsole" / "lock"
+    directory.mkdir(parents=True)
+    (directory / "holder.aa").write_bytes(b'{"who": "eve\\u001b[2J\\u202e", "run": "x", "since": 5}\xff')
+    shown = lock_at(app).status().sentence
+    assert "\x1b" not in shown
+    (directory / "holder.aa").write_bytes(b'{"who": "eve\\u001b[2J\\u202e", "run": "x", "since": "5"}')
+    shown = lock_at(app).status().sentence
+    assert "eve" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_no_answer_is_an_error_and_never_a_lock(app: Path) -> None:
+    shell = FakeShell(answer=lambda _: b"Last login: never\n")
+    with pytest.raises(RemoteError, match="no answer about the lock"):
+        take(lock_at(app, shell))
+    with pytest.raises(UsageError, match="token"):
+        lock_at(app).release("../../etc")
+
+
+def test_a_text_cut_short_by_a_dying_link_takes_nothing(app: Path) -> None:
+    texts: list[str] = []
+
+    def keep(script: str) -> bytes:
+        texts.append(script)
+        return b"opsconsole-lock taken\n"
+
+    take(lock_at(app, FakeShell(answer=keep)))
+    choose = random.Random(3)
+    for cut in [len(texts[0]) - 2, *(choose.randint(1, len(texts[0]) - 3) for _ in range(30))]:
+        subprocess.run(["sh"], input=texts[0][:cut].encode(), capture_output=True, check=False)
+        assert list(app.iterdir()) == []
+
+
+def contend(app: Path, contenders: int, rounds: int, deadly: int | None = None) -> int:
+    """Takes and releases from many threads; the wins. Asserts that nobody ever holds it beside another."""
+    guard = app / "guard"
+    wins = []
+
+    def work(number: int) -> None:
+        choose = random.Random((deadly or 0) * 1000 + number)
+        shell = ShellOf("/usr/bin:/bin", choose if deadly is not None else None)
+        lock = lock_at(app, shell, WallClock(speed=20 if deadly is not None else 1))
+        mine = 0
+        token = new_token()
+        while mine < rounds:
+            try:
+                take(lock, token=token)
+            except LockHeldError:
+                time.sleep(choose.random() * 0.05)
+                continue
+            except RemoteError:
+                # Killed half-way: whether we hold it is not known, and asking again with the same token tells.
+                continue
+            descriptor = os.open(guard, os.O_CREAT | os.O_EXCL)
+            os.close(descriptor)
+            guard.unlink()
+            while True:
+                try:
+                    lock.release(token)
+                    break
+                except RemoteError:
+                    continue
+            token = new_token()
+            mine += 1
+            wins.append(number)
+
+    with ThreadPoolExecutor(contenders) as pool:
+        for done in [pool.submit(work, number) for number in range(contenders)]:
+            done.result(timeout=600)
+    return len(wins)
+
+
+def test_sixteen_contenders_and_never_two_holders(app: Path) -> None:
+    assert contend(app, contenders=16, rounds=3) == 48
+
+
+def test_contenders_whose_commands_die_half_way_and_never_two_holders(app: Path) -> None:
+    assert contend(app, contenders=6, rounds=4, deadly=1) == 24
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_sixteen_contenders_a_thousand_rounds(app: Path) -> None:
+    assert contend(app, contenders=16, rounds=1000) == 16_000
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_dying_contenders_long(app: Path) -> None:
+    assert contend(app, contenders=8, rounds=200, deadly=7) == 1600
