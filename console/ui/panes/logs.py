@@ -1,0 +1,144 @@
+"""The log lines of the banner's environment, live: every file of every host in one window.
+
+Owns the sixth pane: its title, its troubles in the border, and a record in full. Must not follow files nor parse.
+"""
+
+from __future__ import annotations
+
+import posixpath
+
+from textual.app import ComposeResult
+
+from console.domain.log_format import Level, Record
+from console.domain.logs import FollowState, FollowStatus
+from console.domain.untrusted import harmless
+from console.present import text
+from console.present.log_lines import detail_lines, plain_text, record_lines
+from console.present.text import Line
+from console.services.container import Services
+from console.ui.messages import DetailOpened
+from console.ui.pane import Attached, Pane
+from console.ui.widgets.log_view import LogView
+
+_MINUTES = 12
+
+
+class LogsPane(Pane):
+    """Follows by itself; standing still counts what came since."""
+
+    NUMBER = 6
+    TITLE = "Logs"
+    WHERE = "logs"
+    HINTS = ("logs.error", "logs.filter", "logs.bookmark")
+    KINDS = frozenset({"logs"})
+    EMPTY = "no line yet: they appear as the application writes them"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hosts: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The window, nothing else."""
+        yield LogView(self._lines_of, empty="reading …")
+
+    @property
+    def view(self) -> LogView:
+        """The window."""
+        return self.query_one(LogView)
+
+    def _lines_of(self, record: Record) -> tuple[Line, ...]:
+        several = len(self._hosts) > 1
+        width = max(map(len, self._hosts)) if several else 0
+        first = several and record.host == self._hosts[0]
+        return record_lines(record, host_width=width, host_state="accent" if first else "key")
+
+    def attach(self, attached: Attached) -> None:
+        """Another environment: its ring from the end on."""
+        super().attach(attached)
+        self._hosts = tuple(harmless(host.name) for host in attached.environment.hosts)
+        self.view.show(attached.services.tails.ring(attached.environment.name))
+
+    def refresh_from(self, services: Services) -> None:
+        """Shows what has come; the window repaints at its own pace."""
+        if self.attached is not None:
+            self.view.sync()
+            self._frame(services)
+
+    def tick(self, mono: float) -> None:  # noqa: ARG002
+        """The rate of errors and the ages of troubles move without news."""
+        if self.attached is not None:
+            self._frame(self.attached.services)
+
+    def on_log_view_changed(self) -> None:
+        """The title says how the window stands."""
+        if self.attached is not None:
+            self._frame(self.attached.services)
+
+    def on_log_view_opened(self, message: LogView.Opened) -> None:
+        """Enter: a record with its whole trace."""
+        record = message.record
+        self.post_message(DetailOpened(f"{harmless(record.host)} {record.at.show(40)}", detail_lines(record)))
+
+    # --- the frame -------------------------------------------------------------------------------------------------
+
+    def _frame(self, services: Services) -> None:
+        assert self.attached is not None  # noqa: S101
+        name = self.attached.environment.name
+        statuses = services.tails.statuses(name)
+        self.view.empty = self._empty(statuses)
+        minute = int(services.clock.now().timestamp()) // 60
+        series = services.tails.ring(name).errors_per_minute(minute, _MINUTES)
+        rate = f"{series[-2] if len(series) > 1 and not series[-1] else series[-1]} err/min"
+        self.show_border(extra=self._title(statuses, services), note=f"{rate} {text.spark(series, _MINUTES)}")
+        self.show_summary((rate, "error" if series[-1] else "dim"), *self._newest())
+
+    def _title(self, statuses: tuple[FollowStatus, ...], services: Services) -> tuple[tuple[str, str], ...]:
+        assert self.attached is not None  # noqa: S101
+        files = dict.fromkeys(harmless(posixpath.basename(each)) for each in self.attached.environment.logs)
+        level = self.view.where.level
+        pieces = ["+".join(files), "+".join(self._hosts), f"≥{level.name.lower()}" if level else "all levels"]
+        if self.view.pattern:
+            pieces.append(harmless(f"/{self.view.pattern}"))
+        unseen = self.view.unseen
+        pieces.append("follow" if self.view.following else f"standing, {text.plural(unseen, 'new line')}")
+        extra = [(" · ".join(piece for piece in pieces if piece), "")]
+        down = [each for each in statuses if each.state in (FollowState.DOWN, FollowState.UNREADABLE)]
+        now = services.clock.now()
+        for each in down[:2]:
+            since = text.brief((now - each.since).total_seconds())
+            extra.append((harmless(f"{each.host}: {each.state.value} {since}, {each.detail}"), "error"))
+        return tuple(extra)
+
+    def _empty(self, statuses: tuple[FollowStatus, ...]) -> str:
+        if not statuses:
+            return "no log file is configured: name them under logs: of this environment"
+        waiting = next((each for each in statuses if each.state is FollowState.WAITING), None)
+        if waiting is not None:
+            return harmless(f"{waiting.file} does not exist yet on {waiting.host}; it is waited for")
+        return "connecting …" if all(each.state is FollowState.CONNECTING for each in statuses) else self.EMPTY
+
+    def _newest(self) -> Line:
+        record = self.view.current
+        if record is None:
+            return ()
+        return ((f"  {plain_text(record)[:200]}", "error" if record.level >= Level.ERROR else "dim"),)
+
+    # --- what the screen asks --------------------------------------------------------------------------------------
+
+    def copy_text(self) -> str:
+        """The record on one line."""
+        record = self.view.current
+        return plain_text(record) if record else ""
+
+    def copy_command(self) -> str:
+        """The same on the command line."""
+        if self.attached is None:
+            return ""
+        level = self.view.where.level
+        return f"opsconsole logs -e {self.attached.environment.name} --follow" + (
+            f" --level {level.name.lower()}" if level else ""
+        )
+
+    def go_back(self) -> bool:
+        """Leaves the filter."""
+        return self.view.leave()
