@@ -14,10 +14,11 @@ from console.present.table import Cell, Column, Row
 
 COLUMNS = (
     Column("state", "", width=1),
-    Column("item", "", grow=True, width=12),
-    Column("word", "", priority=2),
-    Column("who", "", most=12, priority=1),
-    Column("at", "", right=True, priority=3),
+    Column("item", "", grow=True, width=24),
+    Column("commands", "", width=1, most=1, priority=1),
+    Column("who", "", most=12, priority=2),
+    Column("word", "", priority=3),
+    Column("at", "", right=True, priority=4),
 )
 
 _STATES = {
@@ -42,16 +43,15 @@ def checklist_rows(view: ChecklistView, *, local: bool = False) -> tuple[Row, ..
         glyph, state, words = _STATES[walked.state]
         if item.id == following:
             glyph, state, words = text.CURRENT, "accent", "bold"
-        caution = "warning" if any(map(advise, item.commands)) else "dim"
-        said = f"{harmless(item.text)} · {harmless(walked.note)}" if walked.note else harmless(item.text)
         rows.append(
             Row(
                 item.id,
                 (
                     Cell(glyph, state),
-                    Cell(said, words),
-                    Cell("$" if item.commands and walked.state == "open" else _word(walked), caution),
+                    Cell(_said(walked), words),
+                    _commands(walked),
                     Cell(harmless(walked.who.partition("@")[0]), "dim"),
+                    Cell("done" if walked.state == "done" else "", "dim"),
                     Cell(text.moment(walked.at, local=local, seconds=False) if walked.at else "", "dim"),
                 ),
             )
@@ -59,8 +59,17 @@ def checklist_rows(view: ChecklistView, *, local: bool = False) -> tuple[Row, ..
     return tuple(rows)
 
 
-def _word(walked: Walked) -> str:
-    return "" if walked.state == "open" else walked.state
+def _said(walked: Walked) -> str:
+    # skipped and failed stand beside the words too: the column of states is the first to go when there is no room
+    state = walked.state if walked.state in ("skipped", "failed") else ""
+    said = ": ".join(part for part in (state, harmless(walked.note)) if part)
+    return f"{harmless(walked.item.text)} · {said}" if said else harmless(walked.item.text)
+
+
+def _commands(walked: Walked) -> Cell:
+    if not walked.item.commands or walked.state != "open":
+        return Cell("")
+    return Cell(text.WARNING, "warning") if any(map(advise, walked.item.commands)) else Cell("$", "dim")
 
 
 def item_lines(view: ChecklistView, item: str, *, local: bool = False) -> tuple[text.Line, ...]:
@@ -73,7 +82,7 @@ def item_lines(view: ChecklistView, item: str, *, local: bool = False) -> tuple[
         ((harmless(walked.item.section or view.title), "dim"),),
         ((harmless(walked.item.text), "bold"),),
         (),
-        ((f"{glyph} {walked.state}", state or "dim"), *_said(walked, local)),
+        ((f"{glyph} {walked.state}", state or "dim"), *_marked(walked, local)),
     ]
     if walked.note:
         lines += [((line, ""),) for line in Raw.of(walked.note).lines()]
@@ -90,7 +99,7 @@ def _lines_of(command: str) -> list[tuple[int, str]]:
     return list(enumerate(Raw.of(command).lines(count=_MAX_LINES)))
 
 
-def _said(walked: Walked, local: bool) -> tuple[tuple[str, str], ...]:
+def _marked(walked: Walked, local: bool) -> tuple[tuple[str, str], ...]:
     if walked.at is None:
         return ((" in the file", "dim"),) if walked.state == "done" else ()
     return ((f"  {harmless(walked.who)}  {text.day(walked.at, local=local)}", "dim"),)
