@@ -48,7 +48,7 @@ def queues(config_path: Path | None, environment: str, as_json: bool, fail_on: s
     """Depth of each queue: ready, delayed, reserved, stuck. A stuck job counts as a warning."""
     config = load_config(config_path)
     with opened(config, config.environment(environment)) as target:
-        everything = read(target, lambda source: source.name.startswith(QUEUES), discover=True)
+        everything = read(target, lambda source: source.name.startswith(QUEUES), discover=True, names=True)
     found = [one for name, one in everything.items() if name != WORKERS]
     raise_if_nothing(found)
     snapshots = [one.snapshot for one in found]
@@ -90,7 +90,7 @@ def workers(config_path: Path | None, environment: str, as_json: bool, fail_on: 
             f"{environment} names no workers", fix="name supervisord's programs under `workers: {supervisor: [...]}`"
         )
     with opened(config, chosen) as target:
-        found = list(read(target, lambda source: source.name == WORKERS, discover=False).values())
+        found = list(read(target, lambda source: source.name == WORKERS).values())
     raise_if_nothing(found)
     reading = found[0].snapshot.value
     assert isinstance(reading, WorkerReading)  # noqa: S101 - it did not fail, so it is one
@@ -120,7 +120,7 @@ def health(config_path: Path | None, environment: str, as_json: bool, fail_on: s
     if not chosen.health:
         raise UsageError(f"{environment} names no health URLs", fix="name them under `health:`, for example [/up]")
     with opened(config, chosen) as target:
-        found = list(read(target, lambda source: source.name == PROBES, discover=False).values())
+        found = list(read(target, lambda source: source.name == PROBES).values())
     raise_if_nothing(found)
     reading = found[0].snapshot.value
     assert isinstance(reading, ProbeReading)  # noqa: S101 - likewise

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from console.domain.environment import Environment
@@ -56,9 +58,11 @@ def opened(config: Config, environment: Environment) -> Iterator[Opened]:
         reach.close()
 
 
-def read(environment: Opened, wanted: Callable[[Source[Any]], bool], *, discover: bool) -> dict[str, Once]:
-    """The wanted sources, read once, side by side; with `discover` also what only discovery makes known, and the
-    workers before that, because they name queues."""
+def read(
+    environment: Opened, wanted: Callable[[Source[Any]], bool], *, discover: bool = False, names: bool = False
+) -> dict[str, Once]:
+    """The wanted sources, read once, side by side; with `discover` also what only discovery makes known, and with
+    `names` the workers before that, because they name queues that are empty."""
     sources = environment.sources
     first = [source for source in sources.steady if wanted(source)]
     last: list[Source[Any]] = []
@@ -66,15 +70,18 @@ def read(environment: Opened, wanted: Callable[[Source[Any]], bool], *, discover
         # What needs the application's facts waits for them: else two threads would ask the host the same question.
         last = [source for source in first if source.name not in _WITHOUT_FACTS]
         first = [source for source in first if source.name in _WITHOUT_FACTS]
-        if not any(source.name == WORKERS for source in first):
+        if names and not any(source.name == WORKERS for source in first):
             first += [source for source in sources.steady if source.name == WORKERS]
         first.append(sources.app)
+        Thread(target=_import_drivers, daemon=True).start()
 
     def then() -> Sequence[Sequence[Source[Any]]]:
         found = [source for source in sources.found() if wanted(source)] if discover else []
         return [[source] for source in [*last, *found]]
 
-    return read_all([[source] for source in first], then, clock=environment.clock, before=(APP, WORKERS))
+    return read_all(
+        [[source] for source in first], then, clock=environment.clock, before=(APP, WORKERS) if names else (APP,)
+    )
 
 
 def exit_code(read: Sequence[Once], *, partial: bool = False) -> int:
@@ -91,6 +98,12 @@ def raise_if_nothing(read: Sequence[Once]) -> None:
     failures: list[OpsconsoleError] = [one.error for one in read if one.error is not None]
     if failures and len(failures) == len(read):
         raise failures[0]
+
+
+def _import_drivers() -> None:
+    # While the first answers travel: importing them takes longer than asking.
+    for name in ("console.clients.sql", "console.clients.redis"):
+        import_module(name)
 
 
 _WITHOUT_FACTS = frozenset({WORKERS, "releases", "probes", "hosts"})

@@ -8,13 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.steps import step_kinds
-
 if TYPE_CHECKING:
     from console.config.kinds import SourceKinds, StepKinds
     from console.config.load import Config
+    from console.steps import StepKind
 
 __all__ = ["load", "load_environments", "source_kinds", "step_kinds"]
+
+
+def step_kinds() -> dict[str, StepKind]:
+    """Every step kind by the key that names it in an action file."""
+    # Reading commands need none of them, and each brings its model.
+    from console.steps import step_kinds as index
+
+    return index()
 
 
 def source_kinds() -> SourceKinds:
