@@ -125,18 +125,18 @@ def _unforeseen(error: Exception) -> OpsconsoleError:
 
 def _report(error: OpsconsoleError, *, as_json: bool) -> None:
     if as_json:
-        document: dict[str, Json] = {
-            "error": type(error).__name__,
-            "what": error.what,
+        told: dict[str, Json] = {
+            "kind": type(error).__name__,
+            "message": error.what,
             "done": error.done,
             "fix": error.fix,
             "exit_code": error.exit_code,
         }
         if isinstance(error, ConfigError):
-            document["problems"] = [
+            told["problems"] = [
                 {"file": p.file, "line": p.line, "column": p.column, "message": p.message} for p in error.problems
             ]
-        sys.stderr.write(json.dumps(document, ensure_ascii=True) + "\n")
+        sys.stderr.write(json.dumps({"error": told}, ensure_ascii=True) + "\n")
         return
     for line in str(error).split("\n"):
         sys.stderr.write(harmless(line) + "\n")

@@ -103,11 +103,13 @@ def test_errors_say_what_was_done_and_what_to_do(capsys: pytest.CaptureFixture[s
     main.run(["end", "--json", "gone"])
     document = json.loads(capsys.readouterr().err)
     assert document == {
-        "error": "UnreachableError",
-        "what": "no route",
-        "done": "nothing was changed",
-        "fix": "check the link",
-        "exit_code": 6,
+        "error": {
+            "kind": "UnreachableError",
+            "message": "no route",
+            "done": "nothing was changed",
+            "fix": "check the link",
+            "exit_code": 6,
+        }
     }
 
 
@@ -115,7 +117,7 @@ def test_config_errors_name_every_place(capsys: pytest.CaptureFixture[str]) -> N
     main.run(["end", "config"])
     assert capsys.readouterr().err == "a.yaml:3:5: no such key: tear\nsee x\n"
     main.run(["end", "config", "--json"])
-    assert json.loads(capsys.readouterr().err)["problems"] == [
+    assert json.loads(capsys.readouterr().err)["error"]["problems"] == [
         {"file": "a.yaml", "line": 3, "column": 5, "message": "no such key: tear"}
     ]
 
