@@ -21,6 +21,7 @@ import paramiko
 from paramiko import common
 
 _CHUNK = 65536
+_REPLY = 0.25
 _OPEN: int = common.OPEN_SUCCEEDED
 _REFUSED: int = common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 _Pipes = dict[int, Callable[[bytes], object]]
@@ -69,8 +70,11 @@ class _Session(paramiko.ServerInterface):
 
 def _serve(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
     """Carries one command's streams until it ends or its channel goes away."""
-    feeder = threading.Thread(target=_feed, args=(channel, process), name="demo-stdin", daemon=True)
+    begun = threading.Event()
+    feeder = threading.Thread(target=_feed, args=(channel, process, begun), name="demo-stdin", daemon=True)
     feeder.start()
+    # Nothing may overtake the reply to the exec request: what the client sends next tells that the reply has gone out.
+    begun.wait(_REPLY)
     assert process.stdout is not None
     assert process.stderr is not None
     pipes: _Pipes = {process.stdout.fileno(): channel.sendall, process.stderr.fileno(): channel.sendall_stderr}
@@ -107,10 +111,14 @@ def _status(process: subprocess.Popen[bytes]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _feed(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
+def _feed(channel: paramiko.Channel, process: subprocess.Popen[bytes], begun: threading.Event) -> None:
     assert process.stdin is not None
     with contextlib.suppress(OSError, ValueError):
-        while data := channel.recv(_CHUNK):
+        while True:
+            data = channel.recv(_CHUNK)
+            begun.set()
+            if not data:
+                break
             process.stdin.write(data)
             process.stdin.flush()
     with contextlib.suppress(OSError, ValueError):
@@ -171,9 +179,15 @@ class SshHost:
             transport.close()
             return
         self._transports = [other for other in self._transports if other.is_active()] + [transport]
+        channels: list[paramiko.Channel] = []
         while transport.is_active():
             channel = transport.accept(1.0)
-            if channel is not None and channel.chanid in session.targets:
+            # The transport itself holds channels weakly: one that waits for its command would be collected, and closed.
+            channels = [other for other in channels if not other.closed]
+            if channel is None:
+                continue
+            channels.append(channel)
+            if channel.chanid in session.targets:
                 target = session.targets.pop(channel.chanid)
                 threading.Thread(target=_tunnel, args=(channel, target), name="demo-tunnel", daemon=True).start()
 

@@ -18,6 +18,7 @@ from typing import TextIO
 
 from console.demo.application import DemoEnvironment, archives, environments, lay_out
 from console.demo.users import living_users
+from console.resources import sample_config
 
 _GRACE = 10.0
 
@@ -98,6 +99,8 @@ def _configure(
     """Writes the configuration as an operator would have; the console reads it like any other."""
     folder = root / "config"
     (folder / "checklists").mkdir(parents=True, exist_ok=True)
+    for name in ("deploy.md", "after-deploy.md"):
+        (folder / "checklists" / name).write_text((sample_config() / "checklists" / name).read_text())
     text = ["# The demo's own configuration: what you would write for two real environments.", "environments:"]
     for environment in all_environments:
         text += _section(root, environment, ports, urls[environment.name])
@@ -137,7 +140,7 @@ def _section(root: Path, environment: DemoEnvironment, ports: dict[str, int], ur
         "    health: [/up, /health, {name: queue, url: /health/queue}, {name: mail, url: /health/mail}]",
         "    logs: [storage/logs/laravel.log]",
         "    workers: {supervisor: [laravel-worker, bulk-worker]}",
-        "    checklists: [checklists/deploy.md]",
+        "    checklists: [checklists/deploy.md, checklists/after-deploy.md]",
         f"    database: {{driver: sqlite, file: {environment.database}, via: direct}}",
     ]
 
