@@ -45,13 +45,14 @@ def make_repository(world: World) -> None:
     """The bare repository with two commits on `main`: the application, then its next version."""
     home = world.directory / "git"
     work = home / "first"
-    shutil.copytree(HERE / "app", work)
+    # Fresh times: git would take two files of one size, inode and second for the same.
+    shutil.copytree(HERE / "app", work, copy_function=shutil.copy)
     _own(home)
     _git("init", "--quiet", "--initial-branch=main", ".", cwd=work)
     _git("add", "--all", "--force", ".", cwd=work)
     _git("commit", "--quiet", "--message=Open the shop", cwd=work)
     _git("tag", "v1.0.0", cwd=work)
-    shutil.copytree(HERE / "app_next", work, dirs_exist_ok=True)
+    shutil.copytree(HERE / "app_next", work, dirs_exist_ok=True, copy_function=shutil.copy)
     _own(home)
     _git("add", "--all", "--force", ".", cwd=work)
     _git("commit", "--quiet", "--message=Sell gift cards", cwd=work)
@@ -142,3 +143,30 @@ def lay_out(world: World, node: Node) -> None:
     subprocess.run(["chmod", "-R", "g+rwX", str(base)], check=True, capture_output=True)
     for directory in (base, *(path for path in base.rglob("*") if path.is_dir() and not path.is_symlink())):
         directory.chmod(0o2775)
+
+
+def restore(world: World, node: Node) -> None:
+    """Puts one host's application back to how `lay_out` left it: its two releases, the link, the `.env`; what a deploy
+    or the console left beside them goes."""
+    base = Path(node.path)
+    keep = {OLD_RELEASE, FIRST_RELEASE}
+    if str((base / "current").readlink()) != f"releases/{FIRST_RELEASE}":
+        fresh = base / "current.new"
+        fresh.symlink_to(f"releases/{FIRST_RELEASE}")
+        fresh.rename(base / "current")
+    for path in (*base.iterdir(), *(base / "releases").iterdir()):
+        if path.name in keep | {"releases", "shared", "current"}:
+            continue
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for release in keep:
+        (base / "releases" / release / "BAD_RELEASE").unlink(missing_ok=True)
+        for cached in (base / "releases" / release / "bootstrap/cache").glob("*.php"):
+            cached.unlink()
+    for name in ("down", "maintenance.php"):
+        (base / "shared/storage/framework" / name).unlink(missing_ok=True)
+    write_environment(world, node, {})
+
+
+def restore_repository(world: World) -> None:
+    """Takes back the commits that tests added to `main`."""
+    _git("update-ref", "refs/heads/main", "refs/tags/v1.1.0", cwd=world.git)

@@ -73,9 +73,20 @@ def environment(world: World, key: str) -> dict[str, Any]:
     }
 
 
-def write(world: World, directory: Path, *, top: Mapping[str, Any], key: str, changes: Mapping[str, Any]) -> Path:
-    """Writes `opsconsole.yaml` and its checklist below `directory`. `changes` are keys of both environments (None takes
-    a key away), `top` are keys beside `environments`."""
+def write(
+    world: World,
+    directory: Path,
+    *,
+    top: Mapping[str, Any],
+    key: str,
+    actions: Mapping[str, str],
+    changes: Mapping[str, Any],
+) -> Path:
+    """Writes `opsconsole.yaml`, its checklist and its actions below `directory`.
+
+    `changes` are keys of both environments (None takes a key away), `top` are keys beside `environments`, `actions`
+    are the texts of action files by name.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
     plain = {**environment(world, key), **changes}
@@ -90,6 +101,9 @@ def write(world: World, directory: Path, *, top: Mapping[str, Any], key: str, ch
     }
     (directory / "checklists").mkdir(exist_ok=True)
     (directory / "checklists/deploy.md").write_text(CHECKLIST)
+    for name, text in actions.items():
+        (directory / "actions").mkdir(exist_ok=True)
+        (directory / "actions" / f"{name}.yaml").write_text(text)
     target = directory / "opsconsole.yaml"
     writer = YAML()
     writer.default_flow_style = False

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.processes import marked, wait_until
-from tests.lab.values import MARK, World
+from tests.lab.values import FIRST_RELEASE, MARK, OLD_RELEASE, World
 from tests.lab.world import Lab
 
 
@@ -54,7 +54,6 @@ def test_the_busybox_account_has_a_busybox_shell(lab: Lab) -> None:
 
 @pytest.mark.parametrize("connection", ["database", "redis"])
 def test_jobs_fail_and_a_retried_one_succeeds(lab: Lab, connection: str) -> None:
-    lab.workers("stop")
     lab.clear_queues()
     lab.set_flaky(True)
     lab.artisan(lab.node1, "lab:dispatch", "flaky", "--count=3", f"--connection={connection}", "--queue=reports")
@@ -67,7 +66,6 @@ def test_jobs_fail_and_a_retried_one_succeeds(lab: Lab, connection: str) -> None
     assert lab.sql("select count(*) from failed_jobs") == [(2,)]
     listed = lab.artisan(lab.node1, "queue:failed")
     assert rows[0][0] not in listed and rows[1][0] in listed
-    lab.workers("start")
 
 
 def test_web_modes(lab_alone: Lab) -> None:
@@ -143,3 +141,48 @@ def test_nothing_is_left_of_a_world_that_goes_down(lab: Lab) -> None:
     assert not root.exists() and not marked(MARK, str(root))
     assert not [name for name in Path("/etc/sudoers.d").iterdir() if root.name in name.name]
     assert ask(f"{lab.node1.url}/up")[0] == 200, "another world went on"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "config:cache", "route:cache", "view:cache", "event:cache", "optimize:clear", "migrate:status",
+        "migrate --force", "queue:prune-failed --hours=1", "queue:prune-batches --hours=1", "queue:restart",
+        "schedule:list", "storage:link", "queue:monitor database:default,redis:default",
+    ],
+)  # fmt: skip
+def test_the_commands_operators_run_work(lab: Lab, words: str) -> None:
+    lab.artisan(lab.node2, *words.split())
+
+
+def test_maintenance_shows_on_the_web(lab_alone: Lab) -> None:
+    lab_alone.artisan(lab_alone.node1, "down")
+    try:
+        assert [ask(f"{node.url}/up")[0] for node in lab_alone.nodes] == [503, 200]
+    finally:
+        lab_alone.artisan(lab_alone.node1, "up")
+    assert ask(f"{lab_alone.node1.url}/up")[0] == 200
+
+
+def test_the_next_version_can_be_deployed_by_hand(lab_alone: Lab) -> None:
+    lab, node = lab_alone, lab_alone.node2
+    before, base = lab.release(node), node.path
+    lines = [
+        f"cd {base}/releases && git clone -q {lab.git_url} next && cd next && rm -rf storage",
+        "ln -s ../../shared/storage storage && ln -s ../../shared/.env .env",
+        "php artisan config:cache && php artisan migrate --force && cd ../..",
+        "ln -s releases/next new && mv -T new current",
+    ]
+    try:
+        done = lab.ssh(node, " && ".join(lines))
+        assert done.returncode == 0, done
+        assert lab.sql("show tables like 'gift_cards'") and lab.release(node) == "next"
+        found = json.loads(ask(f"{node.url}/health")[1])
+        assert (found["version"], found["release"]) == ("1.1.0", "next")
+        # The other host's code does not know the new migration, and says so rather than break.
+        assert json.loads(ask(f"{lab.node1.url}/health")[1])["version"] == "1.0.0"
+    finally:
+        lab.heal()
+    assert lab.release(node) == before and not lab.sql("show tables like 'gift_cards'")
+    assert sorted(each.name for each in Path(base, "releases").iterdir()) == [OLD_RELEASE, FIRST_RELEASE]
+    assert json.loads(ask(f"{node.url}/health")[1])["version"] == "1.0.0"

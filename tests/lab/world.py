@@ -83,13 +83,22 @@ class Lab:
         return Path(node.current).readlink().name
 
     def write_config(
-        self, directory: Path, *, top: Mapping[str, Any] | None = None, key: str = "", **changes: Any
+        self,
+        directory: Path,
+        *,
+        top: Mapping[str, Any] | None = None,
+        key: str = "",
+        actions: Mapping[str, str] | None = None,
+        **changes: Any,
     ) -> Path:
         """Writes a full configuration of the console with the environments `lab` and `labprod`; its path.
 
-        `changes` are keys of both environments (None takes one away), `top` keys of the whole file.
+        `changes` are keys of both environments (None takes one away), `top` keys of the whole file, `actions` texts of
+        action files by name, `key` another private key.
         """
-        return console_config.write(self.world, directory, top=top or {}, key=key or self.ssh_key, changes=changes)
+        return console_config.write(
+            self.world, directory, top=top or {}, key=key or self.ssh_key, actions=actions or {}, changes=changes
+        )
 
     # -- changing the application
 
@@ -148,13 +157,17 @@ class Lab:
         self.servers.resume(service)
 
     def heal(self) -> None:
-        """Puts every server and every setting back to normal."""
+        """Puts every server, setting, release, table and commit back to how the world came up; queues stay."""
         for name in SERVICES:
             self.servers.resume(name)
             self.servers.start(name)
         for node in self.nodes:
             self.set_web_mode(node, "normal")
+            application.restore(self.world, node)
         self.set_flaky(False)
+        application.restore_repository(self.world)
+        self.sql("drop table if exists gift_cards")
+        self.sql("delete from migrations where migration > '2026_02'")
 
     def down(self) -> None:
         """Ends all that runs in this world, also what detached itself, and removes its directory and accounts."""
