@@ -29,10 +29,10 @@ def failed_lines(detail: FailedDetail, *, local: bool = False) -> tuple[Line, ..
     for place, thrown in enumerate(detail.chain):
         lines += _thrown(thrown, first=place == 0)
     if not detail.chain and detail.exception_text:
-        lines += [((line, ""),) for line in detail.exception_text.lines(count=200)]
+        lines += [*(((line, ""),) for line in detail.exception_text.lines(count=200)), ()]
     if detail.truncated:
-        lines += [(("only the first part was read; the rest stays in the database", "warning"),)]
-    lines += [(), (("payload", "accent-bold"), (f"  {detail.payload_bytes:,} bytes", "dim"))]
+        lines += [(("only the first part was read; the rest stays in the database", "warning"),), ()]
+    lines += [(("payload", "accent-bold"), (f"  {detail.payload_bytes:,} bytes", "dim"))]
     if detail.payload is None:
         lines += [((line, ""),) for line in detail.payload_text.lines(count=200)]
     else:

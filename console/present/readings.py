@@ -88,20 +88,24 @@ class Verdict:
     troubles: tuple[str, ...] = ()
 
 
-def judge(board: Board, environment: str, mono: float) -> Verdict:
-    """What everything read of an environment comes to. Unreadable is never ok."""
+def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -> Verdict:
+    """What everything read of an environment comes to. Unreadable is never ok, and neither is old while it is
+    `polled`; of one that is not, old readings say nothing at all."""
     bad: list[str] = []
     doubtful: list[str] = []
     seen = lost = 0
     for source in board.sources(environment):
         snapshot = board.get(environment, source)
-        if snapshot is None or (snapshot.error is None and snapshot.stale(mono)):
-            # Not polled any more: says nothing, neither good nor bad.
+        old = snapshot is not None and snapshot.error is None and snapshot.stale(mono)
+        if snapshot is None or (old and not polled):
             continue
         seen += 1
         if snapshot.error is not None:
             lost += 1
             doubtful.append(f"{source}: {snapshot.error}")
+        elif old:
+            lost += 1
+            doubtful.append(f"{source}: last read {brief(snapshot.age(mono))} ago")
         else:
             _judge_value(snapshot.value, bad, doubtful)
     if not seen:

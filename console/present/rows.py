@@ -49,8 +49,7 @@ def environment_rows(
         marks = "▲" if verdict.state == "warning" else text.FAILED
         name = Cell(harmless(environment.name), "bold" if environment.name == selected else "")
         value = Cell(words or f"{marks}{len(verdict.troubles)}", "dim" if verdict.state == "ok" else state)
-        tier = Cell("prot" if environment.protected else "", "dim")
-        rows.append(Row(f"environment:{environment.name}", (Cell(glyph, state), name, value, tier)))
+        rows.append(Row(f"environment:{environment.name}", (Cell(glyph, state), name, value, Cell(""))))
     return tuple(rows)
 
 
@@ -148,6 +147,8 @@ def _queue_row(queue: QueueDepth, trend: Trend | None, *, twice: bool) -> Row:
     late = "error" if oldest is not None and oldest >= 600 else "warning" if oldest and oldest >= 120 else ""
     troubled = "warning" if queue.paused or late or queue.stuck else ""
     name = harmless(queue.queue) + (f" · {harmless(queue.connection)}" if twice else "")
+    if queue.paused:
+        name = f"{text.PAUSED} {name}"
     return Row(
         queue_key(queue),
         (
@@ -231,7 +232,7 @@ def _probe_row(probe: ProbeResult, since: datetime | None, now: datetime, curve:
         value = str(probe.http_status)
     else:
         value = said or str(probe.status)
-    tail = text.spark(curve, 5) if well else text.brief((now - since).total_seconds()) if since else ""
+    tail = text.spark(curve, 5, top=4 * min(curve, default=0.0)) if well else _lasting(since, now)
     return Row(
         f"probe:{probe.name}",
         (
@@ -242,6 +243,11 @@ def _probe_row(probe: ProbeResult, since: datetime | None, now: datetime, curve:
             Cell(harmless(probe.detail), "dim" if well else state),
         ),
     )
+
+
+def _lasting(since: datetime | None, now: datetime) -> str:
+    seconds = (now - since).total_seconds() if since else 0.0
+    return text.brief(seconds) if seconds >= 60 else ""
 
 
 # --- failed jobs -----------------------------------------------------------------------------------------------------

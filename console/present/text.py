@@ -121,10 +121,10 @@ def plural(number: int, word: str, words: str = "") -> str:
     return f"{number:,} {word if number == 1 else words or word + 's'}"
 
 
-def spark(values: Sequence[float], width: int) -> str:
-    """The newest `width` values as bars from zero to their maximum; shorter series stand at the right."""
+def spark(values: Sequence[float], width: int, *, top: float = 0.0) -> str:
+    """The newest `width` values as bars from zero to their maximum, or to `top` when that is more."""
     shown = list(values)[-width:]
-    top = max(shown, default=0.0)
+    top = max([top, *shown])
     if top <= 0:
         return SPARKS[0] * len(shown)
     return "".join(SPARKS[min(7, int(max(0.0, value) / top * 7.999))] for value in shown)

@@ -32,7 +32,7 @@ def banner(
     left = [Piece(" PROTECTED ", "inverse") if environment.protected else Piece(" NORMAL ", "accent-bold")]
     left.append(Piece(f"  {harmless(environment.name)}", "bold"))
     if site := urlsplit(environment.url).netloc:
-        left.append(Piece(f" · {harmless(site)}", "", 3))
+        left.append(Piece(f" · {harmless(site)}", "", 2))
     left += [Piece(f" · {text}", state, priority) for text, state, priority in _release(releases)]
     left += _protection(environment, window, now)
     # On the band only its own colour is readable; elsewhere states keep theirs.
@@ -55,14 +55,14 @@ def _release(releases: Sequence[Snapshot[ReleaseReading]]) -> list[tuple[str, st
     if not name:
         return [("no release linked", "", 2)]
     commit = next((release.commit for release in value.hosts[0].releases if release.name == name), "")
-    return [(f"release {harmless(name)}" + (f" ({harmless(commit)[:7]})" if commit else ""), "", 2)]
+    return [(f"release {harmless(name)}" + (f" ({harmless(commit)[:7]})" if commit else ""), "", 3)]
 
 
 def _protection(environment: Environment, window: ChangeWindow | None, now: datetime) -> list[Piece]:
     if not environment.protected:
         return []
     if window is None:
-        return [Piece(" · read-only", "bold"), Piece(", U opens a change window", "", 3)]
+        return [Piece(" · read-only", "bold"), Piece(", U opens a change window", "", 5)]
     return [Piece(f" · change window {stopwatch((window.until - now).total_seconds())} left", "bold")]
 
 

@@ -47,6 +47,11 @@ _LABELS = {
     "enter": "Enter",
     "tab": "Tab",
     "shift+tab": "shift+Tab",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "space": "Space",
+    "home": "Home",
+    "end": "End",
     "up": "↑",
     "down": "↓",
 }
@@ -101,7 +106,7 @@ def _production(action: str, key: str, title: str) -> Command:
         keys=key,
         action=f"invoke('action.{action}')",
         title=title,
-        help=f"Plan a {title} of the banner's environment; nothing runs before the plan is confirmed",
+        help=f"Plan a {title} here; asks before it runs",
         where="main",
         name=action,
         footer=True,
@@ -159,6 +164,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("checklist", "checklist.skip", "minus", "skip", "skip", "Skip the item, with the reason"),
     _row("checklist", "checklist.fail", "exclamation_mark", "fail", "fail", "Mark the item as failed, with the reason"),
     _row("checklist", "checklist.reopen", "u", "reopen", "reopen", "Open the item again"),
+    _row("checklist", "checklist.end", "w", "end", "end walk", "End this walk; the next tick begins a new one"),
     _row("checklist", "checklist.note", "a", "note", "note", "Note something beside the item"),
     # Logs
     _row("logs", "logs.down", "j,down", "scroll_lines(1)", "down", "One line on"),

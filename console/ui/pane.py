@@ -59,7 +59,7 @@ class Pane(Widget):
         self._note = ""
         self._error = ""
         self._stale = False
-        self._summary = Content("")
+        self._summary: tuple[tuple[str, str], ...] = ()
         self._drawn: tuple[object, ...] = ()
 
     # --- for subclasses to fill in ---------------------------------------------------------------------------------
@@ -120,9 +120,8 @@ class Pane(Widget):
 
     def show_summary(self, *pieces: tuple[str, str]) -> None:
         """Sets the one-line summary from (text, state) pieces; tells the screen when it differs."""
-        summary = compose_line(*pieces)
-        if summary != self._summary:
-            self._summary = summary
+        if pieces != self._summary:
+            self._summary = pieces
             self.post_message(SummaryChanged())
 
     def summary_line(self) -> Content:
@@ -130,7 +129,7 @@ class Pane(Widget):
         head = [(f"{self.NUMBER} ", "accent"), (f"{self.TITLE}  ", "dim")]
         if self._error:
             return compose_line(*head, (self._error, "error"))
-        return compose_line(*head) + (self._summary or compose_line(("reading …", "dim")))
+        return compose_line(*head, *(self._summary or (("reading …", "dim"),)))
 
     # --- the frame -------------------------------------------------------------------------------------------------
 
@@ -148,20 +147,18 @@ class Pane(Widget):
 
     def _draw_border(self) -> None:
         focused = self.has_focus_within or self.has_focus
-        title = compose_line(
+        # Pieces are compared, not Content: two Contents of the same letters in other styles are equal.
+        title = (
             (f"{self.NUMBER} {self.TITLE}", "accent-bold" if focused else "dim"),
             *((f"  {text}", state or "dim") for text, state in self._extra),
         )
-        if self._error:
-            subtitle = compose_line((self._error, "error"))
-        else:
-            keys = hint(self.HINTS) if focused else ""
-            subtitle = compose_line(("  ·  ".join(part for part in (keys, self._note) if part), "dim"))
-        drawn = (title, subtitle)
-        if drawn != self._drawn:
+        keys = hint(self.HINTS) if focused else ""
+        note = "  ·  ".join(part for part in (keys, self._note) if part)
+        subtitle = ((self._error, "error") if self._error else (note, "dim"),)
+        if (drawn := (title, subtitle)) != self._drawn:
             # Setting a border title repaints the whole widget; only the two border lines have changed.
             before, self._drawn = self._drawn, drawn
-            self._border_title, self._border_subtitle = title, subtitle
+            self._border_title, self._border_subtitle = compose_line(*title), compose_line(*subtitle)
             if before:
                 width, height = self.content_size
                 self.refresh(Region(-4, -1, width + 8, 1), Region(-4, height, width + 8, 1))
@@ -175,7 +172,7 @@ _STYLES = {
     "": "",
     "dim": "$dim",
     "text": "$foreground",
-    "bold": "bold",
+    "bold": "bold $foreground",
     "accent": "$accent",
     "accent-bold": "bold $accent",
     "ok": "$success",

@@ -5,6 +5,9 @@ Owns the first pane. Must not select anything itself: Enter tells the main scree
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from textual.app import ComposeResult
 
 from console.domain.untrusted import harmless
@@ -12,7 +15,7 @@ from console.domain.workers import HostReading, WorkerReading
 from console.present.readings import freshness, judge, others, snapshots
 from console.present.rows import ENVIRONMENT_COLUMNS, blank, environment_rows, heading, host_rows, worker_rows
 from console.present.table import Cell, Row
-from console.present.text import FAILED, OK, OPEN, brief, plural
+from console.present.text import FAILED, OK, OPEN, age, brief, plural
 from console.services.container import Services
 from console.ui.messages import DetailOpened, EnvironmentChosen
 from console.ui.pane import Pane
@@ -46,15 +49,17 @@ class EnvironmentsPane(Pane):
         if self.attached is None:
             return
         name, board, mono = self.attached.environment.name, services.board, services.clock.monotonic()
-        verdicts = {each.name: judge(board, each.name, mono) for each in services.environments}
+        verdicts = {
+            each.name: judge(board, each.name, mono, polled=each.name == name) for each in services.environments
+        }
         hosts, workers = snapshots(board, name, HostReading), snapshots(board, name, WorkerReading)
         rows = [*environment_rows(services.environments, name, verdicts)]
-        shown_hosts = [row for each in hosts for row in host_rows(each.value)] or [
+        shown_hosts = [row for each in hosts for row in _dimmed(host_rows(each.value), each.stale(mono))] or [
             Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), Cell("…", "dim"), Cell("")))
             for host in self.attached.environment.hosts
         ]
         rows += [blank("hosts"), heading("hosts"), *shown_hosts]
-        shown_workers = [row for each in workers for row in worker_rows(each.value)]
+        shown_workers = [row for each in workers for row in _dimmed(worker_rows(each.value), each.stale(mono))]
         if shown_workers or workers:
             rows += [blank("workers"), heading("workers"), *(shown_workers or _why(workers[0].error))]
         if rest := others(board, name):
@@ -63,7 +68,8 @@ class EnvironmentsPane(Pane):
         fresh = freshness((*hosts, *workers), mono)
         # The verdicts of other environments stay readable while this one's hosts are old.
         self.table.show(rows, mono=mono)
-        self.show_border(error=fresh.error, stale=bool(fresh.error))
+        note = f"hosts and workers {age(fresh.age)}" if fresh.stale and not fresh.waiting else ""
+        self.show_border(note=note, error=fresh.error, stale=fresh.stale and not fresh.waiting)
         verdict = verdicts[name]
         state = {"ok": "ok", "warning": "warning", "failed": "error", "lost": "error"}.get(verdict.state, "dim")
         troubles = f"  {verdict.troubles[0]}" if verdict.troubles else ""
@@ -105,6 +111,12 @@ class EnvironmentsPane(Pane):
     def go_back(self) -> bool:
         """Leaves filter or marks."""
         return self.table.leave()
+
+
+def _dimmed(rows: Sequence[Row], stale: bool) -> list[Row]:
+    if not stale:
+        return list(rows)
+    return [replace(row, cells=tuple(replace(cell, state="dim") for cell in row.cells)) for row in rows]
 
 
 def _why(error: str | None) -> list[Row]:

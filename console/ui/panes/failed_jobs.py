@@ -106,15 +106,16 @@ class FailedJobsPane(Pane):
         extra = [(total, "bold" if page.total else "dim")]
         if summary.since_hour:
             extra.append((f"+{summary.since_hour}/h", "warning"))
-        shown = f"of the newest {count(loaded)}" if loaded < page.total else ""
-        how = "by cause" if self.grouped else "each"
-        extra.append((f"{how} {shown}".strip(), "dim"))
+        extra.append(("by cause" if self.grouped else "", "dim"))
         if self.table.marked:
             extra.append((f"{len(self.table.marked)} marked", "accent"))
         if self.table.pattern:
             extra.append((f"/{self.table.pattern}", "accent"))
         self.show_border(
-            extra=tuple(extra), note=age(fresh.age), error=fresh.error, stale=fresh.stale and not fresh.waiting
+            extra=tuple(extra),
+            note=f"newest {count(loaded)} · {age(fresh.age)}" if loaded < page.total else age(fresh.age),
+            error=fresh.error,
+            stale=fresh.stale and not fresh.waiting,
         )
         self.show_summary(
             (total, "bold"), (f"  +{summary.since_hour} in the last hour" if summary.since_hour else "", "warning")

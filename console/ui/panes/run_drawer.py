@@ -44,6 +44,7 @@ class RunDrawer(Pane):
         self._run: int | None = None
         self._held = False
         self._shape: tuple[object, ...] = ()
+        self._step = ""
 
     def compose(self) -> ComposeResult:
         """Steps above, the tail of the output below."""
@@ -64,7 +65,7 @@ class RunDrawer(Pane):
     def attach(self, attached: Attached) -> None:
         """Forgets the run of the environment that was left."""
         super().attach(attached)
-        self._run, self.view, self._shape, self._held = None, None, (), False
+        self._run, self.view, self._shape, self._held, self._step = None, None, (), False, ""
 
     def concerns(self, key: Key) -> bool:
         """Any run's news: the newest run may be another one now."""
@@ -114,6 +115,11 @@ class RunDrawer(Pane):
             self._shape = shape
             self.table.use(run_columns(view), empty=self.EMPTY)
         self.table.show(run_rows(view, now), mono=services.clock.monotonic())
+        step = shown_step(view)
+        if step is not None and step.name != self._step:
+            # The cursor goes with the run; the operator may move it until the next step begins.
+            self._step = step.name
+            self.table.go_to(step.name)
         self.query_one(TextView).show(self._tail(services, view))
         self.show_border(extra=((str(view.run), "bold"), *run_title(view, now)), note="q leaves it running")
         word, state = run_state(view)

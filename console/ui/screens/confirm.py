@@ -154,7 +154,9 @@ class BriefConfirm(PlanQuestion):
             heading = StatusBar(id="heading")
             heading.show(*_heading(plan))
             yield heading
-            view = TextView([((harmless(self.what), "bold"),), *_commands(plan)])
+            lines = [((harmless(self.what), "bold"),), *_commands(plan)]
+            view = TextView(lines)
+            view.styles.height = min(len(lines), 8)
             view.can_focus = False
             yield view
             yield StatusBar(id="said")

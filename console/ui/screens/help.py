@@ -27,7 +27,7 @@ def help_lines(width: int) -> tuple[Line, ...]:
             continue
         block: list[Line] = [((heading, "accent-bold"),)]
         for row in rows:
-            block.append(((f"{row.label:>14}  ", "bold"), (row.help, "")))
+            block.append(((f"{row.label:>10}  ", "bold"), (row.help, "")))
         blocks.append([*block, ()])
     if width < 100:
         return tuple(line for block in blocks for line in block)
@@ -59,7 +59,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One bordered text."""
-        with Vertical(classes="dialog -full") as box:
+        with Vertical(classes="dialog -full -broad") as box:
             box.border_title = Content("Keys")
             box.border_subtitle = Content("j k scroll  Esc back")
             yield TextView()

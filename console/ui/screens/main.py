@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from typing import ClassVar, cast
 
 from textual import events, on
@@ -73,8 +72,6 @@ class MainScreen(Screen[None]):
         slots: dict[str, list[Pane]] = {"left": [], "centre": [], "right": [], "bottom": []}
         for entry in PANES:
             module, _, name = entry.path.partition(":")
-            if find_spec(module) is None:
-                continue
             pane = cast("type[Pane]", getattr(import_module(module), name))()
             self.panes[entry.number] = pane
             slots[entry.slot].append(pane)

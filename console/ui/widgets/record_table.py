@@ -304,6 +304,7 @@ class RecordTable(Drawn, can_focus=True):
         self._placed = ()
         self._scroll_in()
         self._lay_out()
+        self.refresh()
 
     @on(events.Focus)
     def _focused(self) -> None:

@@ -53,7 +53,9 @@ class Sparkline(Drawn):
         width = self.size.width
         if y or not self._bars:
             return Strip.blank(width, self.rich_style)
-        pieces, used = [(f" {self.bars}  ", "dim")], len(self.bars) + 3
+        # One slice is no curve yet.
+        bars = f" {self.bars}  " if len(self._bars) > 1 else " "
+        pieces, used = [(bars, "dim")], len(bars)
         for text, state in self._words:
             if used + cell_len(text) <= width:
                 pieces.append((text, state or "dim"))
