@@ -12,7 +12,7 @@ import secrets
 import socket
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from console.domain.untrusted import harmless
 from console.errors import LockHeldError, OpsconsoleError
@@ -80,13 +80,20 @@ def alive(leases: Leases, name: str) -> bool:
     return lease is not None and not surely_gone(lease.holder)
 
 
+class Beaten(Protocol):
+    """What a heartbeat needs of the leases."""
+
+    def beat(self, lease: Lease) -> Lease: ...
+    def drop(self, lease: Lease) -> None: ...
+
+
 class Heartbeat:
     """Keeps a lease alive from a thread of its own; `lost` is set when it became somebody else's.
 
     A beat that the database refuses is tried again: only another holder ends it.
     """
 
-    def __init__(self, leases: Leases, lease: Lease, clock: Clock) -> None:
+    def __init__(self, leases: Beaten, lease: Lease, clock: Clock) -> None:
         self._leases = leases
         self._clock = clock
         self._stop = Event()

@@ -1,0 +1,196 @@
+"""Who is dead: gone on this machine, or unmoved while we watched; and nobody else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from console.errors import LockHeldError, StateError
+from console.ports import Lease
+from console.services.leases import Heartbeat, acquire, alive, new_holder, start_time, surely_gone
+from console.store.database import Database, open_database
+from console.store.leases import Leases
+from tests.fakes.clock import FakeClock
+
+
+class SteppingClock:
+    """Time passes only while somebody waits; `then` is called after each wait with the seconds that have passed."""
+
+    def __init__(self, then: Callable[[float], None] = lambda _: None) -> None:
+        self.passed = 0.0
+        self.then = then
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 500.0 + self.passed
+
+    def wait(self, flag: threading.Event, seconds: float) -> bool:
+        self.passed += seconds
+        self.then(self.passed)
+        return flag.is_set()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(tmp_path / "state")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def leases(database: Database) -> Leases:
+    return Leases(database)
+
+
+def dead_holder() -> str:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        holder = new_holder(process.pid)
+        assert not surely_gone(holder)
+        process.kill()
+    return holder
+
+
+def test_a_process_of_this_machine_is_judged_by_pid_and_start_time() -> None:
+    own = new_holder()
+    assert not surely_gone(own)
+    assert own != new_holder()
+    assert surely_gone(dead_holder())
+    machine, boot, pid, born, tail = own.split(" ")
+    assert surely_gone(f"{machine} {boot} {pid} {int(born) + 1} {tail}")
+    assert surely_gone(f"{machine} an-earlier-boot {pid} {born} {tail}")
+
+
+@pytest.mark.parametrize("holder", ["", "x", "elsewhere boot 1 1 x", "a b c d e"])
+def test_nobody_elsewhere_is_ever_surely_gone(holder: str) -> None:
+    assert not surely_gone(holder)
+
+
+def test_a_zombie_is_gone() -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert start_time(process.pid) is None
+    process.wait()
+
+
+def test_a_free_lease_is_taken_at_once(leases: Leases) -> None:
+    clock = SteppingClock()
+    assert acquire(leases, "run-1", "me", clock).holder == "me"
+    assert clock.passed == 0
+
+
+def test_a_dead_process_of_this_machine_is_replaced_at_once(leases: Leases) -> None:
+    leases.take("run-1", dead_holder())
+    assert not alive(leases, "run-1")
+    clock = SteppingClock()
+    assert acquire(leases, "run-1", "me", clock).holder == "me"
+    assert clock.passed == 0
+
+
+def test_a_holder_elsewhere_is_replaced_after_ten_watched_seconds(leases: Leases) -> None:
+    leases.take("run-1", "elsewhere boot 1 1 x")
+    assert alive(leases, "run-1")
+    clock = SteppingClock()
+    assert acquire(leases, "run-1", "me", clock).holder == "me"
+    assert 10 <= clock.passed <= 10.5
+
+
+@pytest.mark.parametrize("at", [0.5, 5.0, 9.5])
+def test_a_holder_that_beats_while_we_watch_is_never_replaced(leases: Leases, at: float) -> None:
+    theirs = leases.take("run-1", "elsewhere boot 1 1 x")
+
+    def beat(passed: float) -> None:
+        if passed == at:
+            leases.beat(theirs)
+
+    with pytest.raises(LockHeldError, match="is alive: process 1 on elsewhere"):
+        acquire(leases, "run-1", "me", SteppingClock(beat))
+    seen = leases.read("run-1")
+    assert seen is not None
+    assert seen.holder == theirs.holder
+
+
+def test_a_lease_given_up_while_we_watch_is_ours(leases: Leases) -> None:
+    theirs = leases.take("run-1", "elsewhere boot 1 1 x")
+    clock = SteppingClock(lambda _: leases.drop(theirs))
+    assert acquire(leases, "run-1", "me", clock).holder == "me"
+    assert clock.passed == 0.5
+
+
+def test_watching_ends_when_told_to(leases: Leases) -> None:
+    leases.take("run-1", "elsewhere boot 1 1 x")
+    flag = threading.Event()
+    flag.set()
+    with pytest.raises(LockHeldError):
+        acquire(leases, "run-1", "me", SteppingClock(), flag)
+
+
+def test_the_heartbeat_raises_the_counter_each_two_seconds_and_gives_the_lease_up(leases: Leases) -> None:
+    clock = FakeClock()
+    lease = leases.take("run-1", new_holder())
+    with Heartbeat(leases, lease, clock).start():
+        for count in (2, 3, 4):
+            clock.until_waiting()
+            clock.advance(2.0)
+            until_counter(leases, count)
+    assert leases.read("run-1") is None
+
+
+def test_a_heartbeat_notices_that_somebody_took_over(leases: Leases) -> None:
+    clock = FakeClock()
+    lease = leases.take("run-1", new_holder())
+    with Heartbeat(leases, lease, clock).start() as heartbeat:
+        clock.until_waiting()
+        theirs = leases.take_over(lease, "you")
+        clock.advance(2.0)
+        assert heartbeat.lost.wait(10)
+    assert leases.read("run-1") == theirs
+
+
+def test_a_heartbeat_outlives_a_database_that_refuses_for_a_while(leases: Leases) -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.refused = 0
+
+        def beat(self, lease: Lease) -> Lease:
+            if self.refused < 2:
+                self.refused += 1
+                raise StateError("disk full")
+            return leases.beat(lease)
+
+        def drop(self, lease: Lease) -> None:
+            raise StateError("disk full")
+
+    clock, failing = FakeClock(), Failing()
+    lease = leases.take("run-1", new_holder())
+    with Heartbeat(failing, lease, clock).start() as heartbeat:
+        for _ in range(1000):
+            clock.advance(2.0)
+            if (counter(leases) or 0) >= 2:
+                break
+            threading.Event().wait(0.01)
+        assert failing.refused == 2
+        assert (counter(leases) or 0) >= 2
+        assert not heartbeat.lost.is_set()
+    # It could not be given up: then it dies by standing still.
+    assert counter(leases) is not None
+
+
+def counter(leases: Leases) -> int | None:
+    seen = leases.read("run-1")
+    return seen.counter if seen else None
+
+
+def until_counter(leases: Leases, wanted: int, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while counter(leases) != wanted:
+        assert time.monotonic() < deadline, counter(leases)
+        time.sleep(0.01)
