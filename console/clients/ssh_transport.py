@@ -9,6 +9,7 @@ does. Must not know scripts or tunnels, and starts no thread of its own: the tra
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -194,7 +195,7 @@ class Link:
         self.key = key
         self.channels = 0
         self.capacity = CHANNELS
-        self.used = 0.0
+        self.used = math.inf
 
     def alive(self) -> bool:
         """Whether the link is up as far as is known, at once."""

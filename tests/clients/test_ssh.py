@@ -1,0 +1,364 @@
+"""Scripts, files, streams and tunnels over a real sshd."""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from console.clients.ssh import SshShell
+from console.errors import (
+    AuthenticationError,
+    HostKeyError,
+    RemoteError,
+    UnreachableError,
+    UsageError,
+)
+from tests.clients.conftest import Sshd, free_port, keygen, wait_for
+
+
+def test_a_script_runs_and_both_streams_and_the_status_come_back(shell: SshShell) -> None:
+    done = shell.run("echo out; echo err >&2; exit 3")
+    assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+    assert shell.connected()
+
+
+def test_commands_in_a_script_read_an_empty_stdin(shell: SshShell) -> None:
+    assert shell.run('cat; read line; echo "[$line]"; echo after').stdout == b"[]\nafter\n"
+
+
+def test_the_locale_is_fixed_and_nothing_of_the_script_is_in_argv(shell: SshShell) -> None:
+    done = shell.run("echo $LC_ALL; tr '\\0' ' ' < /proc/$$/cmdline")
+    locale, argv = done.stdout.decode().split("\n", 1)
+    assert locale == "C"
+    assert argv.strip() == "/bin/sh"
+
+
+def test_a_signal_ends_a_script_without_a_status(shell: SshShell) -> None:
+    assert shell.run("kill -9 $$").status is None
+
+
+def test_an_exit_status_and_bytes_are_exact(shell: SshShell) -> None:
+    done = shell.run("printf 'a\\000\\377\\033b'; exit 255")
+    assert (done.status, done.stdout) == (255, b"a\x00\xff\x1bb")
+
+
+def test_a_script_with_heredocs_quotes_and_comments_is_taken_as_written(shell: SshShell) -> None:
+    script = "cat <<'END'\n$HOME `id` }\nEND\nx='it'\"'\"'s'; echo \"$x\" # a comment"
+    assert shell.run(script).stdout == b"$HOME `id` }\nit's\n"
+
+
+def test_megabytes_on_both_streams_are_drained_and_cut_at_the_limit(shell: SshShell) -> None:
+    done = shell.run("head -c 9000000 /dev/zero >&2; head -c 9000000 /dev/zero; echo end", limit=1000)
+    assert (len(done.stdout), len(done.stderr), done.status) == (1000, 1000, 0)
+
+
+def test_a_command_that_closes_its_streams_is_waited_for(shell: SshShell) -> None:
+    assert shell.run("exec >&- 2>&-; sleep 0.3; exit 7").status == 7
+
+
+def test_more_than_six_at_once_open_a_second_connection(sshd: Sshd) -> None:
+    shell = sshd.shell()
+    try:
+        streams = [shell.stream("echo ready; sleep 60") for _ in range(9)]
+        assert [stream.read(timeout=5) for stream in streams] == [b"ready\n"] * 9
+        assert shell.run("echo more").stdout == b"more\n"
+        assert len(shell._links) == 2
+        for stream in streams:
+            stream.close()
+        wait_for(lambda: sum(link.channels for link in shell._links) == 0)
+    finally:
+        shell.close()
+
+
+def test_a_host_that_allows_fewer_sessions_gets_more_connections(tmp_path: Path, sshd: Sshd) -> None:
+    server = Sshd(tmp_path / "few", options=("MaxSessions 2",)).prepare()
+    server.start()
+    shell = server.shell()
+    try:
+        streams = [shell.stream("echo ready; sleep 60") for _ in range(4)]
+        assert [stream.read(timeout=5) for stream in streams] == [b"ready\n"] * 4
+    finally:
+        shell.close()
+        server.stop()
+
+
+def test_many_threads_share_one_shell(shell: SshShell) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))
+    assert done == [f"{n}\n".encode() for n in range(48)]
+    assert len(shell._links) <= 2
+
+
+def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshShell) -> None:
+    stream = shell.stream("echo one; sleep 0.3; echo two; echo noise >&2")
+    assert stream.read(timeout=5) == b"one\n"
+    assert stream.read(timeout=0.01) == b""
+    assert stream.read(timeout=5) == b"two\n"
+    assert stream.read(timeout=5) is None
+    assert shell._links[0].channels == 0
+
+
+def test_a_stream_is_read_in_slices_no_longer_than_asked(shell: SshShell) -> None:
+    stream = shell.stream("printf abcdef")
+    assert [stream.read(4, 5), stream.read(4, 5), stream.read(4, 5)] == [b"abcd", b"ef", None]
+
+
+def test_a_detached_command_outlives_its_channel(shell: SshShell, tmp_path: Path) -> None:
+    shell.run(f"setsid sh -c 'sleep 0.3; echo done > {tmp_path}/out' >/dev/null 2>&1 </dev/null &")
+    wait_for((tmp_path / "out").exists)
+
+
+def test_a_file_is_put_whole_with_its_mode(shell: SshShell, tmp_path: Path) -> None:
+    path = tmp_path / "it's here"
+    shell.put(str(path), [b"abc", b"\0\xff" * 100_000], mode=0o640)
+    assert path.read_bytes() == b"abc" + b"\0\xff" * 100_000
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [each.name for each in tmp_path.iterdir()] == ["it's here"]
+
+
+def test_a_put_that_cannot_be_written_leaves_everything_as_it_was(shell: SshShell, tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match="could not be written"):
+        shell.put(str(tmp_path / "no/such/file"), [b"x" * 5_000_000])
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(RemoteError):
+        shell.put(str(tmp_path / "directory"), [b"x"])
+    with pytest.raises(UsageError):
+        shell.put("relative", [b"x"])
+    assert [each.name for each in tmp_path.iterdir()] == ["directory"]
+
+
+def test_a_tunnel_carries_bytes_both_ways_and_ends(shell: SshShell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        tunnel = shell.tunnel("127.0.0.1", listener.getsockname()[1])
+        peer, _ = listener.accept()
+        tunnel.sendall(b"ping")
+        assert peer.recv(4) == b"ping"
+        peer.sendall(b"line one\nrest")
+        file = tunnel.makefile("rb")
+        assert file.readline() == b"line one\n"
+        assert file.read(4) == b"rest"
+        tunnel.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            tunnel.recv(1)
+        peer.close()
+        tunnel.settimeout(5)
+        assert tunnel.recv(1) == b""
+        tunnel.close()
+    assert shell._links[0].channels == 0
+
+
+def test_a_tunnel_reaches_a_unix_socket(shell: SshShell, tmp_path: Path) -> None:
+    path = str(tmp_path / "s.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        tunnel = shell.tunnel(path, 0)
+        peer, _ = listener.accept()
+        peer.sendall(b"hello")
+        buffer = bytearray(8)
+        assert tunnel.recv_into(buffer) == 5
+        assert buffer[:5] == b"hello"
+        peer.close()
+        tunnel.close()
+
+
+def test_a_tunnel_to_nowhere_says_so(shell: SshShell) -> None:
+    with pytest.raises(UnreachableError, match=r"cannot reach 127\.0\.0\.1"):
+        shell.tunnel("127.0.0.1", free_port())
+    assert shell.run("echo fine").stdout == b"fine\n"
+
+
+# --- signing in ------------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_refused_and_remembered(sshd: Sshd) -> None:
+    shell = sshd.shell(key=sshd.root / "stranger")
+    with pytest.raises(AuthenticationError, match="took none of our keys") as caught:
+        shell.run("true")
+    assert caught.value.exit_code == 4
+    assert str(sshd.root / "stranger") in caught.value.what
+    begun = time.monotonic()
+    with pytest.raises(AuthenticationError):
+        shell.run("true")
+    assert time.monotonic() - begun < 0.05, "a refused key must not be offered again at once"
+
+
+def test_an_encrypted_key_needs_the_agent(sshd: Sshd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    locked = sshd.root / "locked"
+    with pytest.raises(AuthenticationError) as caught:
+        sshd.shell(key=locked).run("true")
+    assert "ssh-add" in caught.value.fix
+    assert str(locked) in caught.value.fix
+
+    path = str(tmp_path / "agent.sock")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: Path(path).exists())
+        askpass = tmp_path / "askpass"
+        askpass.write_text("#!/bin/sh\necho 'open sesame'\n")
+        askpass.chmod(0o700)
+        settings = {"SSH_AUTH_SOCK": path, "SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
+        subprocess.run(
+            ["ssh-add", "-q", str(locked)], env={**os.environ, **settings}, check=True, stdin=subprocess.DEVNULL
+        )
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        shell = sshd.shell(key=locked)
+        assert shell.run("echo in").stdout == b"in\n"
+        shell.close()
+    finally:
+        agent.kill()
+        agent.wait()
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_other_kinds_of_keys_sign_in(sshd: Sshd, tmp_path: Path, kind: str) -> None:
+    key = keygen(tmp_path / kind, kind=kind)
+    with (sshd.root / "authorized_keys").open("a") as file:
+        file.write(key.with_suffix(".pub").read_text())
+    shell = sshd.shell(key=key)
+    assert shell.run("echo in").stdout == b"in\n"
+    shell.close()
+
+
+def test_an_unknown_and_a_changed_host_are_refused_before_signing_in(sshd: Sshd, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    with pytest.raises(HostKeyError, match="is not known"):
+        sshd.shell(known=empty).connect()
+    other = keygen(tmp_path / "other")
+    changed = tmp_path / "changed"
+    words = other.with_suffix(".pub").read_text().split()[:2]
+    changed.write_text(f"# a comment\n[127.0.0.1]:{sshd.port} {' '.join(words)}\n")
+    with pytest.raises(HostKeyError, match="has CHANGED") as caught:
+        sshd.shell(known=changed).connect()
+    assert f"{changed}:2" in caught.value.what
+    assert caught.value.what.count("SHA256:") == 2
+    assert caught.value.exit_code == 4
+
+
+def test_the_fingerprint_is_the_one_ssh_prints(sshd: Sshd, shell: SshShell) -> None:
+    said = subprocess.run(
+        ["ssh-keygen", "-lf", str(sshd.root / "host_ed25519.pub")], capture_output=True, text=True, check=True
+    )
+    assert shell.fingerprint() in said.stdout
+
+
+# --- when it breaks --------------------------------------------------------------------------------------------------
+
+
+def test_nobody_listening_is_unreachable_and_not_hammered(sshd: Sshd, tmp_path: Path) -> None:
+    shell = sshd.shell(port=free_port())
+    with pytest.raises(UnreachableError, match=r"no connection to .* \(since \d\d:\d\d:\d\dZ\)"):
+        shell.run("true")
+    begun = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(UnreachableError, match="since"):
+            shell.run("true")
+    assert time.monotonic() - begun < 0.5
+
+
+def test_a_killed_session_is_noticed_at_once_and_the_next_call_reconnects(sshd_alone: Sshd) -> None:
+    shell = sshd_alone.shell()
+    outcome: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            shell.run("sleep 60", deadline=60)
+        except UnreachableError as error:
+            outcome.append(error)
+
+    shell.connect()
+    thread = threading.Thread(target=wait)
+    thread.start()
+    wait_for(lambda: shell._links[0].channels == 1)
+    begun = time.monotonic()
+    sshd_alone.kill_sessions()
+    thread.join(10)
+    assert outcome and "connection was lost" in str(outcome[0])
+    assert time.monotonic() - begun < 5
+    assert shell.run("echo again", deadline=15).stdout == b"again\n"
+    shell.close()
+
+
+def test_a_tunnel_whose_link_broke_raises_instead_of_ending(sshd_alone: Sshd) -> None:
+    shell = sshd_alone.shell()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        tunnel = shell.tunnel("127.0.0.1", listener.getsockname()[1])
+        peer, _ = listener.accept()
+        sshd_alone.kill_sessions()
+        tunnel.settimeout(5)
+        with pytest.raises(ConnectionResetError):
+            tunnel.recv(1)
+        with pytest.raises(ConnectionResetError):
+            tunnel.sendall(b"x")
+        peer.close()
+    shell.close()
+
+
+def test_a_stopped_server_recovers_within_seconds_of_coming_back(sshd_alone: Sshd) -> None:
+    shell = sshd_alone.shell()
+    shell.connect()
+    sshd_alone.stop()
+    for _ in range(3):
+        with pytest.raises(UnreachableError):
+            shell.run("true")
+    sshd_alone.start()
+    begun = time.monotonic()
+
+    def back() -> bool:
+        try:
+            return shell.run("true").status == 0
+        except UnreachableError:
+            return False
+
+    wait_for(back, 15)
+    assert time.monotonic() - begun < 15
+    shell.close()
+
+
+def test_something_that_is_no_ssh_server_is_told_apart(sshd: Sshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            peer.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(UnreachableError, match="not as an SSH server should"):
+            sshd.shell(port=listener.getsockname()[1]).connect()
+        thread.join()
+
+
+def test_close_ends_readers_at_once(sshd: Sshd) -> None:
+    shell = sshd.shell()
+    stream = shell.stream("echo up; sleep 60")
+    assert stream.read(timeout=5) == b"up\n"
+    threading.Timer(0.2, shell.close).start()
+    begun = time.monotonic()
+    with pytest.raises(UnreachableError):
+        while stream.read(timeout=5) == b"":
+            pass
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.bench
+def test_exec_on_an_open_connection_takes_six_milliseconds_at_most(shell: SshShell) -> None:
+    shell.connect()
+    took = []
+    for _ in range(200):
+        begun = time.perf_counter()
+        shell.run("true")
+        took.append(time.perf_counter() - begun)
+    print(f"exec p50 {statistics.median(took) * 1000:.2f} ms, p95 {sorted(took)[190] * 1000:.2f} ms")
+    assert statistics.median(took) <= 0.006
