@@ -321,6 +321,10 @@ class MarkStore(Protocol):
         """All marks of a session in the order they were made."""
         ...
 
+    def close_session(self, session: int, *, at: datetime) -> None:
+        """Closes an open session for good; nothing when it is closed already."""
+        ...
+
     def changed(self) -> int:
         """A number that differs after any commit by anybody, at once."""
         ...
@@ -428,6 +432,10 @@ class Checklists(Protocol):
 
     def mark(self, environment: str, name: str, item: str, kind: MarkKind, note: str = "") -> None:
         """Marks an item; a first mark opens a session."""
+        ...
+
+    def close_session(self, environment: str, name: str) -> None:
+        """Ends the open walk, so that the file speaks again and the next mark opens a new one."""
         ...
 
 

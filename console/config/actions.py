@@ -240,7 +240,7 @@ def _name_problems(
 
 
 def _template_problems(model: ActionModel, document: Document) -> list[Problem]:
-    """Templates of `param` that the action does not declare; other roots are known only to planning."""
+    """Templates that name nothing, or a parameter that the action does not declare."""
     known = {*model.params, parameters.ALLOW_FAILING}
     problems: list[Problem] = []
     used: list[tuple[tuple[object, ...], Json]] = [
@@ -251,14 +251,14 @@ def _template_problems(model: ActionModel, document: Document) -> list[Problem]:
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         used += [(("steps", index, key), value) for key, value in (entry.items() if isinstance(entry, dict) else ())]
     for path, value in used:
-        for name in sorted(templates.names(value)):
+        for name in sorted(templates.names(value) - templates.NAMES):
             root, _, rest = name.partition(".")
-            if root == "param" and rest not in known:
-                problems.append(
-                    document.problem(
-                        f"{{{name}}} names no parameter of this action{nearest(rest, list(model.params))}", path
-                    )
-                )
+            if root != "param":
+                near = nearest(name, templates.NAMES)
+                problems.append(document.problem(f"{{{name}}} stands for nothing{near}", path))
+            elif rest not in known:
+                near = nearest(rest, list(model.params))
+                problems.append(document.problem(f"{{{name}}} names no parameter of this action{near}", path))
     return problems
 
 

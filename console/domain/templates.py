@@ -13,6 +13,15 @@ from console.domain.documents import Json
 from console.errors import RefusedError, UsageError
 
 ROOTS = ("app", "env", "host", "param", "release", "run")
+NAMES = frozenset(
+    {
+        *("app.path", "app.root", "app.current", "app.releases", "app.shared", "app.php", "app.keep"),
+        *("app.source.ref", "app.source.git", "app.source.archive"),
+        *("env.name", "env.tier", "env.url", "host.name", "host.path"),
+        *("release.name", "release.path", "release.commit", "run.action"),
+    }
+)
+"""Every name that planning gives a value, but for an action's own parameters."""
 Scope = Mapping[str, Json]
 """Root name to a document, `{"param": {"ref": "main"}, "release": {"name": "7"}}`."""
 

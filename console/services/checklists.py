@@ -99,6 +99,14 @@ class Walks:
         self._store.add(session.id, Mark(item=item, kind=kind, who=who, at=now, note=note))
         self._publish(("checklist", environment))
 
+    def close_session(self, environment: str, name: str) -> None:
+        """Ends the open walk, so that the file speaks again and the next mark opens a new one."""
+        name, _path = self._find(environment, name)
+        session = self._store.newest_open(environment, name)
+        if session is not None:
+            self._store.close_session(session.id, at=self._clock.now())
+            self._publish(("checklist", environment))
+
     def _find(self, environment: str, name: str) -> tuple[str, Path]:
         paths = self._paths.get(environment, {})
         name = name or next(iter(paths), "")

@@ -73,6 +73,14 @@ class Marks:
                 for r in connection.execute(query)
             )
 
+    def close_session(self, session: int, *, at: datetime) -> None:
+        """Closes an open session for good; nothing when it is closed already."""
+        rows = schema.sessions
+        with self._database.write() as connection:
+            connection.execute(
+                rows.update().where(rows.c.id == session, rows.c.closed_at.is_(None)).values(closed_at=time_text(at))
+            )
+
     def changed(self) -> int:
         """A number that differs after any commit by anybody, at once."""
         return self._database.changed()

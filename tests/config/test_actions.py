@@ -90,9 +90,12 @@ def test_two_steps_of_one_name() -> None:
     assert said(text) == ['4:12: a second step is called "a"']
 
 
-def test_a_template_of_an_undeclared_parameter() -> None:
-    text = 'title: x\nparams: {ref: {}}\nsteps:\n  - {name: a, words: ["{param.reff}", "{param.ref}", "{app.path}"]}\n'
-    assert said(text) == ['4:22: {param.reff} names no parameter of this action, did you mean "ref"?']
+def test_templates_that_name_nothing() -> None:
+    words = '["{param.reff}", "{param.ref}", "{app.path}", "{app.source.reff}", "{other}"]'
+    assert said(f"title: x\nparams: {{ref: {{}}}}\nsteps:\n  - {{name: a, words: {words}}}\n") == [
+        '4:22: {app.source.reff} stands for nothing, did you mean "app.source.ref"?',
+        '4:22: {param.reff} names no parameter of this action, did you mean "ref"?',
+    ]
 
 
 def own_action(tmp_path: Path, name: str, text: str = ACTION) -> Path:

@@ -253,6 +253,12 @@ class FakeChecklists:
         self.views[environment, name] = replace(view, session=1, items=walked)
         self.publish(("checklist", environment))
 
+    def close_session(self, environment: str, name: str) -> None:
+        view = self.views[environment, name]
+        walked = tuple(replace(each, state="open", who="", at=None, note="") for each in view.items)
+        self.views[environment, name] = replace(view, session=None, items=walked)
+        self.publish(("checklist", environment))
+
 
 class FakeWindows:
     """Change windows on the fake clock."""

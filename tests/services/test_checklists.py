@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class FakeMarkStore:
 
     def newest_open(self, environment: str, checklist: str) -> Session | None:
         self.queries += 1
-        found = [s for s in self.sessions if (s.environment, s.checklist) == (environment, checklist)]
+        asked = (environment, checklist, None)
+        found = [s for s in self.sessions if (s.environment, s.checklist, s.closed_at) == asked]
         return found[-1] if found else None
 
     def add(self, session: int, mark: Mark) -> None:
@@ -54,6 +56,10 @@ class FakeMarkStore:
 
     def marks(self, session: int) -> tuple[Mark, ...]:
         return tuple(self.held[session])
+
+    def close_session(self, session: int, *, at: datetime) -> None:
+        self.sessions[session - 1] = replace(self.sessions[session - 1], closed_at=at)
+        self.commits += 1
 
     def changed(self) -> int:
         self.looks += 1
@@ -137,6 +143,18 @@ def test_a_first_mark_opens_a_session_that_others_join(world: World) -> None:
         ("skipped", "bob@desk", "not today"),
     ]
     assert world.published == [("checklist", "production")] * 2
+
+
+def test_an_ended_walk_leaves_the_file_and_the_next_mark_begins_another(world: World) -> None:
+    world.walks.mark("production", "", world.id(0), MarkKind.TICK)
+    world.walks.close_session("production", "deploy")
+    assert world.states() == ["open", "done", "open"]
+    world.walks.close_session("production", "deploy")
+    world.walks.mark("production", "", world.id(2), MarkKind.TICK)
+    view = world.walks.view("production")
+    assert view is not None
+    assert view.session == 2
+    assert world.states() == ["open", "done", "done"]
 
 
 @pytest.mark.parametrize("kind", [MarkKind.SKIP, MarkKind.FAIL, MarkKind.NOTE])

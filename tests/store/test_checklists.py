@@ -53,3 +53,14 @@ def test_an_unknown_or_closed_session_takes_no_marks(database: Database) -> None
         store.add(session, mark)
     assert store.newest_open("production", "deploy") is None
     assert store.open_session("production", "deploy", who="ana", at=NOW).id == session + 1
+
+
+def test_a_closed_session_is_over(database: Database) -> None:
+    store: MarkStore = Marks(database)
+    first = store.open_session("production", "deploy", who="ana", at=NOW)
+    store.close_session(first.id, at=NOW)
+    store.close_session(first.id, at=NOW)
+    assert store.newest_open("production", "deploy") is None
+    with pytest.raises(UsageError, match="closed"):
+        store.add(first.id, Mark(item="a", kind=MarkKind.TICK, who="ana", at=NOW))
+    assert store.open_session("production", "deploy", who="bob", at=NOW).id != first.id

@@ -166,3 +166,18 @@ async def test_another_checklist_by_name(world: FakeWorld) -> None:
 async def test_without_a_checklist_the_pane_says_the_next_step() -> None:
     async with shown(make_world()) as (_pilot, pane):
         assert "no checklist: name one under" in pane.table.empty
+
+
+async def test_w_ends_the_walk_after_a_yes(world: FakeWorld) -> None:
+    async with shown(world) as (pilot, pane):
+        await pilot.press("w")
+        await pilot.pause()
+        await type_words(pilot, "no")
+        assert pane.shown is not None
+        assert pane.shown.session == 1
+        await until(pilot, lambda: pane.table.has_focus)
+        await pilot.press("w")
+        await pilot.pause()
+        await type_words(pilot, "yes")
+        await until(pilot, lambda: pane.shown is not None and pane.shown.session is None)
+        await until(pilot, lambda: "0/9" in str(pane.border_title))

@@ -38,7 +38,7 @@ class ChecklistsPane(Pane):
     TITLE = "Checklist"
     WHERE = "checklist"
     KINDS = frozenset({"checklist"})
-    HINTS = ("checklist.tick", "checklist.skip", "checklist.note")
+    HINTS = ("checklist.tick", "checklist.skip", "checklist.note", "checklist.end")
     EMPTY = "no checklist: name one under `checklists:` of the environment"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("checklist")]
 
@@ -123,7 +123,9 @@ class ChecklistsPane(Pane):
             extra.append((f"{len(self.table.marked)} marked", "accent"))
         if self.table.pattern:
             extra.append((f"/{self.table.pattern}", "accent"))
-        note = f"session {view.session}" if view.session is not None else "a first tick opens a session"
+        note = "a first tick opens a session" if view.session is None else f"session {view.session}"
+        if view.session is not None and view.items and view.done == len(view.items):
+            note = "all done · w ends this walk"
         self.show_border(extra=tuple(extra), note=note)
         following = next((walked.item for walked in view.items if walked.state == "open"), None)
         self.show_summary(
@@ -162,6 +164,30 @@ class ChecklistsPane(Pane):
     def action_note(self) -> None:
         """a."""
         self._mark_with("note", MarkKind.NOTE)
+
+    def action_end(self) -> None:
+        """w."""
+        if self.shown is None or self.shown.session is None:
+            self.post_message(NoticeGiven("no walk is open: a first tick opens one", "warning"))
+            return
+        rest = len(self.shown.items) - self.shown.done
+        what = f"{plural(rest, 'item')} still open" if rest else "all done"
+        name = self.shown.name
+        self.post_message(TextAsked(f"end this walk ({what})? type yes", "", lambda words: self._end(words, name)))
+
+    def _end(self, words: str, name: str) -> None:
+        if self.attached is None or words.strip().lower() != "yes":
+            self.post_message(NoticeGiven("the walk goes on", "warning"))
+            return
+        checklists, environment = self.attached.services.checklists, self.attached.environment.name
+        self._fresh = True
+        self.attached.ask(
+            lambda: checklists.close_session(environment, name), self._ended, self._not_marked, "end walk"
+        )
+
+    def _ended(self, _: None) -> None:
+        self.post_message(NoticeGiven("walk ended; the next tick begins a new one"))
+        self._read()
 
     def _mark_with(self, title: str, kind: MarkKind) -> None:
         chosen = self._chosen()
