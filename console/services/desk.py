@@ -44,9 +44,12 @@ class Desk:
         for event in ledger.events:
             self._remember(event)
 
-    def poll(self) -> None:
-        """Takes every request that waits."""
+    def poll(self, *, drain: bool = False) -> None:
+        """Takes the requests that wait. An answer is left for the question it was meant for, which another runner may
+        have asked, unless `drain` says that there is none."""
         for request in self._store.requests(self._ledger.row.id):
+            if request.kind == "answer" and self._question is None and not drain:
+                continue
             event = self._acknowledge(request)
             self._store.take(request, event.seq)
             self._remember(event)
@@ -70,8 +73,9 @@ class Desk:
         if isinstance(earlier, Answer):
             return earlier
         if earlier is None:
-            # What was said before the question was asked cannot be meant for it.
-            self.poll()
+            # What was said before the question was first asked cannot be meant for it.
+            self.poll(drain=True)
+        if earlier is None or self._ledger.view.question is None:
             data: dict[str, Json] = {"question": question, "choices": list(choices)}
             earlier = self._ledger.note(EventKind.OPERATOR_NEEDED, step=step, data=data).seq
         self._question, self._answer = (earlier, choices), None
@@ -140,5 +144,4 @@ class Desk:
         for event in events:
             if event.kind is EventKind.OPERATOR_ANSWERED and event.data.get("question") in asked:
                 return Answer(str(event.data.get("body")), harmless(str(event.data.get("who") or "")))
-        # Still open only if nothing has answered or aborted since.
-        return asked[-1] if self._ledger.view.question is not None else None
+        return asked[-1]

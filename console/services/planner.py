@@ -77,7 +77,7 @@ class Planner:
             commit=target.commit,
             rollback_target=currents.pop() if target.creates and len(currents) == 1 else "",
             notes=tuple(notes + probed),
-            config_hash=digest({"environment": environment.config_hash, "action": action.digest}),
+            config_hash=binding_hash(environment, action),
             made_at=self.clock.now(),
         )
 
@@ -161,6 +161,11 @@ class Planner:
             return None, [*notes, "No probe is left for the gate: it is left out."]
         spec = action.gate
         return GateSpec(probes=judged, duration=spec.duration, every=spec.every, on_failure=spec.on_failure), notes
+
+
+def binding_hash(environment: Environment, action: Action) -> str:
+    """What of the configuration a plan is bound to: the environment's resolved section and the action's file."""
+    return digest({"environment": environment.config_hash, "action": action.digest})
 
 
 def check_needs(action: Action, environment: Environment) -> None:

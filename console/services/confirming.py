@@ -1,0 +1,46 @@
+"""Whether a confirmation is enough for a plan, and what must be known before one is worth asking for.
+
+Owns these rules below every face of the console. Must not ask anybody nor store anything.
+"""
+
+from __future__ import annotations
+
+from console.domain.actions import Action
+from console.domain.environment import Environment
+from console.domain.plan_codec import plan_hash
+from console.domain.plans import Plan
+from console.domain.policy import ChangeWindow, Confirmation
+from console.errors import OpsconsoleError, RefusedError
+from console.services.planner import check_needs
+
+
+def check_confirmation(plan: Plan, confirmation: Confirmation, window: ChangeWindow | None) -> None:
+    """RefusedError unless this confirmation lets this plan run. `window` is the session's, for protected ones."""
+    nothing = "Nothing was changed."
+    if confirmation.plan_hash != plan_hash(plan):
+        raise RefusedError("The confirmation is for another plan.", done=nothing, fix="Plan it again.")
+    if not plan.protected:
+        if not confirmation.yes and confirmation.typed != plan.environment:
+            raise RefusedError("The plan was not confirmed.", done=nothing)
+        return
+    if confirmation.typed != plan.environment:
+        raise RefusedError(
+            f"{plan.environment} is protected: its name must be typed, and it was not.",
+            done=nothing,
+            fix=f"On a command line: --confirm {plan.environment}",
+        )
+    if window is None:
+        raise RefusedError(f"{plan.environment} is read-only: no change window is open.", done=nothing)
+
+
+def refusal(environment: Environment, action: Action, window: ChangeWindow | None) -> str:
+    """Why the action cannot start from what is known without asking any host; empty when it can. At once."""
+    try:
+        check_needs(action, environment)
+    except OpsconsoleError as error:
+        return error.what
+    if environment.protected and environment.identity is None:
+        return "protected, and no identity is pinned"
+    if environment.protected and window is None:
+        return "read-only: open a change window first"
+    return ""

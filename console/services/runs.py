@@ -1,0 +1,303 @@
+"""Runs as the screen and the command line use them (`ports.Runs`): planning, starting, following, answering.
+
+Owns the following thread, which folds events and keeps the newest output of followed runs in memory, so that looking is
+at once. Must not perform a step: runners are processes of their own, and only the state database lies between.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from console.domain.actions import Action, ParamType
+from console.domain.documents import Json
+from console.domain.environment import Environment
+from console.domain.plan_codec import plan_hash
+from console.domain.policy import Confirmation, Operator
+from console.domain.runs import EventKind, Plan, Question, RunRow, RunState, RunView, fold, start_view
+from console.domain.untrusted import Raw
+from console.errors import OpsconsoleError, RefusedError, UsageError
+from console.ports import Clock, Publish, Reach, RunStore, Windows
+from console.services.audit import Audit
+from console.services.confirming import check_confirmation, refusal
+from console.services.leases import alive
+from console.services.lock import new_token
+from console.services.loop import Loop
+from console.services.planner import Planner, check_needs
+
+if TYPE_CHECKING:
+    from console.store.leases import Leases
+
+_EVERY = 0.2
+_TAIL = 65536
+_RECENT = 30
+_BIRTH = 15.0
+_ORDER = ("deploy", "rollback", "cleanup")
+ABANDONED = ("resume", "abort")
+"""What can be answered when a run has no runner any more."""
+
+
+def lease_name(run: int) -> str:
+    """The lease of a run's runner."""
+    return f"run {run}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDesk:
+    """What runs need from the rest of the program; `start` starts a detached runner, `planner` knows the kinds."""
+
+    environments: tuple[Environment, ...]
+    actions: tuple[Action, ...]
+    store: RunStore
+    leases: Leases
+    audit: Audit
+    windows: Windows
+    planner: Planner
+    reach: Callable[[str], Reach]
+    operator: Operator
+    clock: Clock
+    start: Callable[[int], None]
+
+
+class LiveRuns:
+    """`ports.Runs` over the state database."""
+
+    def __init__(self, desk: RunDesk, publish: Publish) -> None:
+        self._desk = desk
+        self._publish = publish
+        self._lock = RLock()
+        self._rows: dict[int, RunRow] = {}
+        self._views: dict[int, RunView] = {}
+        self._tails: dict[tuple[int, str, str], bytes] = {}
+        self._newest: dict[str, int] = {}
+        self._alive: dict[int, bool] = {}
+        self._changed = -1
+        self._turns = 0
+        self._loop = Loop("runs", self._turn, clock=desk.clock, crashed=lambda _error: None)
+
+    def start_following(self) -> LiveRuns:
+        """Starts the thread, at once; itself."""
+        self._loop.start()
+        return self
+
+    def close(self) -> None:
+        """Ends the thread; running runs go on."""
+        self._loop.close()
+
+    # --- planning and starting ---------------------------------------------------------------------------------------
+
+    def actions(self, environment: str) -> tuple[Action, ...]:
+        """Every action the environment can have, in key order; those for single failed jobs belong to their pane."""
+        target = self._environment(environment)
+        able = [
+            action
+            for action in self._desk.actions
+            if not any(param.type is ParamType.UUIDS and param.required for param in action.params)
+            and _needs_met(action, target)
+        ]
+        return tuple(sorted(able, key=lambda action: (_place(action.name), action.name)))
+
+    def refusal(self, environment: str, action: str) -> str:
+        """Why it cannot start now, empty when it can; from what is known, at once."""
+        target = self._environment(environment)
+        found = self._action(action)
+        said = refusal(target, found, self._desk.windows.current(environment))
+        if said or not found.lock:
+            return said
+        newest = self.newest(environment)
+        if newest is not None and newest.lock_held and newest.outcome is None:
+            return f"run {newest.run} ({newest.title}) holds the lock"
+        return ""
+
+    def plan(self, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
+        """What would happen, exactly; changes nothing."""
+        self._environment(environment)
+        return self._desk.planner.plan(self._action(action), params, self._desk.reach(environment), self._desk.operator)
+
+    def start(self, plan: Plan, confirmation: Confirmation) -> int:
+        """Stores the confirmed plan and starts a detached runner; the run's number. Refusals are audited."""
+        window = self._desk.windows.current(plan.environment)
+        try:
+            check_confirmation(plan, confirmation, window)
+        except RefusedError as error:
+            self._desk.audit.write(
+                f"run.{plan.action}",
+                environment=plan.environment,
+                plan_hash=plan_hash(plan),
+                result="refused",
+                detail=error.what,
+            )
+            raise
+        run = store_confirmed(self._desk.store, plan, confirmation, at=self._desk.clock.now())
+        self.follow(run)
+        self._desk.start(run)
+        return run
+
+    # --- following ---------------------------------------------------------------------------------------------------
+
+    def view(self, run: int) -> RunView:
+        """The run folded so far; at once for runs being followed."""
+        with self._lock:
+            view = self._views.get(run)
+        if view is None:
+            self.follow(run)
+            view = self._views[run]
+        return self._with_liveness(view)
+
+    def follow(self, run: int) -> None:
+        """From now on publishes `("run", ID)` whenever there is more."""
+        with self._lock:
+            if run in self._rows:
+                return
+            row = self._desk.store.run(run)
+            self._rows[run] = row
+            self._views[run] = start_view(row)
+            self._catch_up(run)
+        self._publish(("run", str(run)))
+
+    def output(self, run: int, step: str, host: str, *, last: int = _TAIL) -> Raw:
+        """The newest bytes of a step's output; at once."""
+        with self._lock:
+            return Raw(self._tails.get((run, step, host), b"")[-last:])
+
+    def newest(self, environment: str) -> RunView | None:
+        """The newest run of the environment, if any; at once."""
+        with self._lock:
+            run = self._newest.get(environment)
+            view = self._views.get(run) if run is not None else None
+        return self._with_liveness(view) if view is not None else None
+
+    def ask(self, run: int, kind: str, body: str = "") -> None:
+        """Hands the runner a request; when no runner lives, one is started to take it."""
+        view = self.view(run)
+        if view.outcome is not None:
+            raise UsageError(f"Run {run} has ended: {view.outcome}.")
+        operator = self._desk.operator.label
+        living = alive(self._desk.leases, lease_name(run))
+        if kind == "answer" and not living and body in ABANDONED:
+            kind = "abort" if body == "abort" else ""
+        self._desk.audit.write(
+            "run.request",
+            environment=view.environment,
+            run=run,
+            result="ok",
+            detail=f"{kind or 'resume'} {body}".strip(),
+        )
+        if kind:
+            self._desk.store.ask(run, who=operator, kind=kind, body=body, at=self._desk.clock.now())
+        if not living:
+            self._desk.start(run)
+
+    # --- the thread --------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> float:
+        changed = self._desk.store.changed()
+        self._turns += 1
+        if self._turns % 5 == 1:
+            self._watch_leases()
+        if changed == self._changed:
+            return _EVERY
+        self._changed = changed
+        self._find_newest()
+        with self._lock:
+            open_runs = [run for run, view in self._views.items() if view.outcome is None]
+        for run in open_runs:
+            with self._lock:
+                grown = self._catch_up(run)
+            if grown:
+                self._publish(("run", str(run)))
+        return _EVERY
+
+    def _find_newest(self) -> None:
+        seen: set[str] = set()
+        for row in self._desk.store.runs(limit=_RECENT):
+            if row.environment in seen:
+                continue
+            seen.add(row.environment)
+            if self._newest.get(row.environment) != row.id:
+                self.follow(row.id)
+                with self._lock:
+                    self._newest[row.environment] = row.id
+                self._publish(("runs", row.environment))
+
+    def _watch_leases(self) -> None:
+        """Notices that a run has no runner any more: nobody writes an event about that."""
+        with self._lock:
+            open_runs = [run for run, view in self._views.items() if view.outcome is None]
+        for run in open_runs:
+            living = alive(self._desk.leases, lease_name(run))
+            if self._alive.get(run) != living:
+                self._alive[run] = living
+                self._publish(("run", str(run)))
+
+    def _catch_up(self, run: int) -> bool:
+        view = self._views[run]
+        events = self._desk.store.events(run, view.last_seq)
+        if not events:
+            return False
+        self._views[run] = fold(view, events)
+        grown = {(event.step, event.host) for event in events if event.kind is EventKind.STEP_OUTPUT}
+        for step, host in grown:
+            size = self._desk.store.output_size(run, step, host)
+            tail = self._desk.store.output(run, step, host, offset=max(0, size - _TAIL), limit=_TAIL)
+            self._tails[run, step, host] = tail
+        return True
+
+    def _with_liveness(self, view: RunView) -> RunView:
+        now = self._desk.clock.now()
+        row = self._rows[view.run]
+        # A runner that was just started has no lease yet.
+        young = view.state is RunState.CONFIRMED and (now - row.created_at).total_seconds() < _BIRTH
+        if view.outcome is not None or young or self._alive.get(view.run, True):
+            return view
+        return abandoned(view, at=now)
+
+    def _environment(self, name: str) -> Environment:
+        for environment in self._desk.environments:
+            if environment.name == name:
+                return environment
+        raise UsageError(f"There is no environment {name}.")
+
+    def _action(self, name: str) -> Action:
+        for action in self._desk.actions:
+            if action.name == name:
+                return action
+        raise UsageError(f"There is no action {name}.")
+
+
+def store_confirmed(store: RunStore, plan: Plan, confirmation: Confirmation, *, at: datetime) -> int:
+    """Stores a confirmed plan with a fresh lock token as a new run; its number."""
+    row = store.create(plan, name_suffix=secrets.token_hex(4), token=new_token(), at=at)
+    store.append(row.id, EventKind.RUN_PLANNED, at=at, data={"plan_hash": confirmation.plan_hash})
+    said: dict[str, Json] = {
+        "who": confirmation.operator.label,
+        "typed": bool(confirmation.typed),
+        "reason": confirmation.reason,
+    }
+    store.append(row.id, EventKind.RUN_CONFIRMED, at=at, data=said)
+    return row.id
+
+
+def abandoned(view: RunView, *, at: datetime) -> RunView:
+    """A run whose runner is gone, as people must see it: it needs an operator. An open question stays as it is."""
+    if view.question is not None and view.question.choices:
+        return view
+    text = view.question.text if view.question else "Its runner is gone."
+    question = Question(step="", text=f"{text} Resume it, or abort it.", choices=ABANDONED, asked_at=at)
+    return replace(view, state=RunState.NEEDS_OPERATOR, question=question)
+
+
+def _needs_met(action: Action, environment: Environment) -> bool:
+    try:
+        check_needs(action, environment)
+    except OpsconsoleError:
+        return False
+    return True
+
+
+def _place(name: str, order: Sequence[str] = _ORDER) -> int:
+    return order.index(name) if name in order else len(order)

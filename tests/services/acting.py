@@ -1,0 +1,220 @@
+"""Two hosts in a temporary directory whose shells run the local sh: plans, runs and kills without a server.
+
+`python -m tests.services.acting DIR` is a runner process for the tests that kill it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+from console.domain.actions import Action, Effect, GateSpec, StepSpec
+from console.domain.documents import Json
+from console.domain.environment import AppSpec, CodeSource, Environment, Host, SshTarget
+from console.domain.health import ProbeResult, ProbeSpec, Status
+from console.domain.plan_codec import plan_hash
+from console.domain.policy import Operator
+from console.domain.runs import Event, EventKind, Plan, RunRow, RunView, fold, start_view
+from console.ports import Lease
+from console.services.audit import Audit
+from console.services.ledger import Ledger
+from console.services.lock import new_token
+from console.services.loop import SystemClock
+from console.services.means import Means
+from console.services.performing import Pace
+from console.services.planner import Planner
+from console.services.runner import Runner
+from console.steps import step_kinds
+from console.store.audit import AuditRows
+from console.store.database import open_database
+from console.store.runs import Runs
+from tests.fakes.http import FakeHttp, answered
+from tests.fakes.reach import FakeReach, make_environment
+from tests.fakes.shell import FakeShell
+
+OPERATOR = Operator(uid=1000, login="op", host="bastion", origin="10.0.0.9")
+QUICK = Pace(look=0.03, first_look=0.01, starting=5.0, patience=5.0, question=10.0)
+HOSTS = ("web1", "web2")
+
+
+class Stage:
+    """The directory, its state database and its clients."""
+
+    def __init__(self, directory: Path, *, probe: Callable[[ProbeSpec], ProbeResult] = answered) -> None:
+        self.directory = directory
+        for host in HOSTS:
+            base = directory / host
+            for name in ("1", "2"):
+                (base / "releases" / name).mkdir(parents=True, exist_ok=True)
+            (base / "shared/storage").mkdir(parents=True, exist_ok=True)
+            (base / "shared/.env").touch()
+            if not (base / "current").is_symlink():
+                (base / "current").symlink_to("releases/2")
+        self.environment = self._environment()
+        (directory / "state").mkdir(mode=0o700, exist_ok=True)
+        self.database = open_database(directory / "state")
+        self.store = Runs(self.database)
+        self.clock = SystemClock()
+        self.shells = {host: FakeShell(host) for host in HOSTS}
+        self.http = FakeHttp(probe)
+        self.reach = FakeReach(self.environment, shells=self.shells, http=self.http)
+        self.audit = Audit(AuditRows(self.database), OPERATOR, self.clock, syslog=directory / "nosyslog")
+        self.lost = Flag()
+
+    def _environment(self) -> Environment:
+        archive = self.directory / "code.tar"
+        if not archive.exists():
+            with tarfile.open(archive, "w") as tar:
+                info = tarfile.TarInfo("artisan")
+                tar.addfile(info)
+        hosts = tuple(
+            Host(name=name, ssh=SshTarget(alias=name), roles=roles, path=str(self.directory / name))
+            for name, roles in (("web1", ("web", "primary")), ("web2", ("web",)))
+        )
+        app = AppSpec(path=str(self.directory / "web1"), source=CodeSource(archive=str(archive)))
+        return make_environment(hosts=hosts, app=app, supervisor=(), config_hash="c" * 64)
+
+    def plan(self, action: Action, **given: Json) -> Plan:
+        """A plan of the action here and now."""
+        return Planner(kinds=step_kinds(), clock=self.clock).plan(action, given, self.reach, OPERATOR)
+
+    def confirm(self, plan: Plan) -> RunRow:
+        """Stores a confirmed plan."""
+        row = self.store.create(plan, name_suffix="0badf00d", token=new_token(), at=self.clock.now())
+        self.store.append(row.id, EventKind.RUN_PLANNED, at=self.clock.now())
+        self.store.append(row.id, EventKind.RUN_CONFIRMED, at=self.clock.now())
+        return row
+
+    def runner(self, run: int, *, store: Runs | None = None, pace: Pace = QUICK, lease: Lease | None = None) -> Runner:
+        """A runner of the run, as a process would build it."""
+        row = (store or self.store).run(run)
+        chosen = store or self.store
+        return Runner(
+            Means(
+                row=row,
+                reach=self.reach,
+                store=chosen,
+                ledger=Ledger(chosen, row, self.clock, lease),
+                audit=self.audit,
+                clock=self.clock,
+                operator=OPERATOR,
+                config_hash=row.plan.config_hash,
+                archives=self.directory / "archives",
+                lost=self.lost,
+                pace=pace,
+            )
+        )
+
+    def run(self, plan: Plan) -> tuple[int, RunView]:
+        """Confirms and runs it to its end."""
+        row = self.confirm(plan)
+        code = self.runner(row.id).run()
+        return code, self.view(row.id)
+
+    def view(self, run: int) -> RunView:
+        """The run as everybody sees it."""
+        return fold(start_view(self.store.run(run)), self.store.events(run))
+
+    def kinds(self, run: int) -> list[str]:
+        """The kinds of its events."""
+        return [event.kind.value for event in self.store.events(run)]
+
+    def output(self, run: int, step: str, host: str) -> str:
+        """What a step printed."""
+        return self.store.output(run, step, host).decode()
+
+    def current(self, host: str) -> str:
+        """The linked release."""
+        return (self.directory / host / "current").readlink().name
+
+    def close(self) -> None:
+        """Closes the database."""
+        self.database.close()
+
+
+def step(name: str, script: str, *, on: str = "all", effect: Effect = Effect.ONCE, **more: Any) -> StepSpec:
+    """A shell step in the application's directory."""
+    params: Json = {"script": script, "in": "base"}
+    return StepSpec(name=name, kind="shell", params=params, on=on, effect=effect, **more)
+
+
+def action(*steps: StepSpec, gate: GateSpec | None = None, lock: bool = True) -> Action:
+    """An action of these steps."""
+    return Action(name="try", title="Try", steps=steps, gate=gate, lock=lock, digest="d" * 64)
+
+
+def release(name: str, do: str, **more: Any) -> StepSpec:
+    """A release step on all hosts."""
+    return StepSpec(name=name, kind="release", params={"do": do}, on="all", **more)
+
+
+def twelve(directory: Path) -> Action:
+    """A deploy of twelve steps; each `once` step leaves one line per performance in `DIR/HOST/done`."""
+    del directory
+
+    def once(name: str, on: str = "all") -> StepSpec:
+        return step(name, f"echo {name} >> done; echo out of {name}", on=on)
+
+    return action(
+        release("code", "create", effect=Effect.ONCE, check="release-exists"),
+        release("shared", "shared", effect=Effect.IDEMPOTENT),
+        once("one"),
+        once("two"),
+        once("three", on="primary"),
+        step("calm", "echo calm", effect=Effect.IDEMPOTENT),
+        once("four"),
+        once("migrate", on="primary"),
+        release("link", "link", effect=Effect.IDEMPOTENT, check="link-is", undo="release-link"),
+        once("five"),
+        step("look", "echo look", effect=Effect.READ),
+        once("six", on="primary"),
+        gate=GateSpec(duration=0.05, every=0.02),
+    )
+
+
+class KilledRuns(Runs):
+    """A run store whose process dies at the n-th write: before it is committed, or right after."""
+
+    def __init__(self, *args: Any, at: int, after: bool) -> None:
+        super().__init__(*args)
+        self._left = at
+        self._after = after
+
+    def append(self, *args: Any, **named: Any) -> Event:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        event = super().append(*args, **named)
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return event
+
+
+def failing(name: str) -> Callable[[ProbeSpec], ProbeResult]:
+    """Probes of which one fails."""
+    return lambda spec: answered(spec, Status.FAILED if spec.name == name else Status.OK)
+
+
+def linked(plan: Plan) -> Plan:
+    """The plan itself, once its hash is known to be stable."""
+    assert plan_hash(plan) == plan_hash(replace(plan, notes=("x",)))
+    return plan
+
+
+def main() -> None:
+    """`DIR RUN N before|after`: runs a run and dies at its n-th write."""
+    directory, run, number, when = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    stage = Stage(directory)
+    store = KilledRuns(stage.database, at=number, after=when == "after") if number else stage.store
+    raise SystemExit(stage.runner(run, store=store).run())
+
+
+if __name__ == "__main__":
+    main()
