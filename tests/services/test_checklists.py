@@ -18,6 +18,8 @@ from console.domain.snapshot import Key
 from console.errors import OpsconsoleError, UsageError
 from console.services.checklists import Walks
 from console.services.loop import SystemClock
+from console.store.checklists import Marks
+from console.store.database import Database, open_database
 from tests.fakes.clock import FakeClock
 
 TEXT = "# Deploy\n## A\n- [ ] one\n- [x] two\n- [ ] three\n"
@@ -251,3 +253,34 @@ def test_within_a_second_on_the_real_clock(tmp_path: Path) -> None:
         assert time.monotonic() - started < 1.0
     finally:
         bob.close()
+
+
+def test_two_consoles_on_one_state_database(tmp_path: Path) -> None:
+    file = tmp_path / "deploy.md"
+    file.write_text(TEXT)
+    published: list[Key] = []
+    mine, theirs = open_database(tmp_path / "state"), open_database(tmp_path / "state")
+
+    def console(login: str, database: Database, publish: Callable[[Key], None]) -> Walks:
+        operator = Operator(uid=1, login=login, host="desk")
+        environments = [environment("production", file)]
+        return Walks(environments, Marks(database), clock=SystemClock(), operator=operator, publish=publish)
+
+    ada = console("ada", mine, published.append).start()
+    bob = console("bob", theirs, lambda _key: None)
+    try:
+        view = ada.view("production")
+        assert view is not None
+        for number in range(3):
+            published.clear()
+            started = time.monotonic()
+            bob.mark("production", "", view.items[0].item.id, MarkKind.NOTE, f"note {number}")
+            until(lambda: bool(published))
+            assert time.monotonic() - started < 1.5
+            again = ada.view("production")
+            assert again is not None
+            assert (again.items[0].note, again.session) == (f"note {number}", 1)
+    finally:
+        ada.close()
+        mine.close()
+        theirs.close()
