@@ -65,7 +65,11 @@ def _make_directory(directory: Path, gid: int | None) -> None:
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
-        return
+        found = directory.stat()
+        own = found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        if gid is None or not own or (directory / NAME).exists():
+            return
+        # Private and still without a database: made for a trace or a cache before anybody asked for the state.
     if gid is not None:
         os.chown(directory, -1, gid)
         directory.chmod(0o2770)

@@ -70,6 +70,23 @@ def test_with_a_group_its_members_can_write_whatever_the_umask(tmp_path: Path, m
     assert groups == {gid}
 
 
+def test_a_private_directory_made_before_the_database_becomes_the_groups(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    (directory / "trace").write_text("x")
+    open_database(directory, group=grp.getgrgid(os.getegid()).gr_name).close()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o2770
+
+
+def test_a_private_database_is_not_opened_to_a_group_by_itself(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    open_database(directory).close()
+    gid = next(g.gr_gid for g in grp.getgrall() if g.gr_gid != os.getegid())
+    with pytest.raises(InsecureError):
+        open_database(directory, group=grp.getgrgid(gid).gr_name)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
 def test_an_unknown_group_is_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="no group nosuchgroup"):
         open_database(tmp_path / "state", group="nosuchgroup")
