@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from console.cli.failed_changes import forget, retry
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_note, write_table
 from console.cli.reading import load_config, opened
@@ -21,6 +22,10 @@ from console.services.failed import FailedRows
 @click.group()
 def failed() -> None:
     """Failed jobs: list, show, retry, forget."""
+
+
+failed.add_command(retry)
+failed.add_command(forget)
 
 
 @failed.command("list")

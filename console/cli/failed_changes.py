@@ -1,0 +1,114 @@
+"""`opsconsole failed retry` and `failed forget`: built-in actions on a frozen set of ids, with each id's own outcome.
+
+Owns these two commands and their exit codes. Must not change a job; a run does, through artisan on the host.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from console.cli.options import config_option, environment_option, json_option
+from console.cli.output import write_json, write_table
+from console.domain.documents import Json
+from console.errors import RefusedError
+
+PARTIAL = 3
+UNKNOWN = 8
+
+
+def _change(
+    action: str,
+    config_path: Path | None,
+    environment: str,
+    *,
+    as_json: bool,
+    ids: tuple[str, ...],
+    yes: bool,
+    name: str,
+    reason: str,
+) -> int:
+    # Listing failed jobs needs none of this.
+    from console.cli.acting import begin, confirm, follow, make_plan, note_refusal, opened_state
+    from console.present.acting import results_document
+
+    with opened_state(config_path) as desk:
+        try:
+            made = make_plan(desk, environment, action, {"ids": list[Json](ids)})
+            if not as_json:
+                from console.cli.plan import print_plan
+
+                print_plan(made)
+                sys.stdout.flush()
+            confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
+        except RefusedError as error:
+            note_refusal(desk, action, environment, error)
+            raise
+        number = begin(desk, made, confirmation)
+        code = follow(desk, number, as_json=False, quiet=True)
+        results = results_document(desk.state.runs.events(number))
+    if not results:
+        return code
+    if as_json:
+        write_json({"run": number, "environment": environment, "results": results})
+    else:
+        write_table(
+            ["uuid", "outcome", "detail"],
+            [[str(one[key]) for key in ("uuid", "outcome", "detail")] for one in results if isinstance(one, dict)],
+        )
+    return _code(results)
+
+
+def _code(results: list[Json]) -> int:
+    words = [one.get("outcome") for one in results if isinstance(one, dict)]
+    if "unknown" in words:
+        return UNKNOWN
+    if "failed" not in words:
+        return 0
+    return PARTIAL if "ok" in words else 1
+
+
+@click.command()
+@config_option
+@environment_option
+@json_option
+@click.argument("ids", nargs=-1, required=True, metavar="UUID…")
+@click.option("--yes", is_flag=True, help="Confirm without being asked.")
+@click.option("--confirm", "name", default="", metavar="NAME", help="The environment's name: confirms a protected one.")
+@click.option("--reason", default="", help="Why, for the audit.")
+def retry(
+    *,
+    config_path: Path | None,
+    environment: str,
+    as_json: bool,
+    ids: tuple[str, ...],
+    yes: bool,
+    name: str,
+    reason: str,
+) -> int:
+    """Puts failed jobs back on their queues and says what became of each."""
+    return _change("retry", config_path, environment, as_json=as_json, ids=ids, yes=yes, name=name, reason=reason)
+
+
+@click.command()
+@config_option
+@environment_option
+@json_option
+@click.argument("ids", nargs=-1, required=True, metavar="UUID…")
+@click.option("--yes", is_flag=True, help="Confirm without being asked.")
+@click.option("--confirm", "name", default="", metavar="NAME", help="The environment's name: confirms a protected one.")
+@click.option("--reason", default="", help="Why, for the audit.")
+def forget(
+    *,
+    config_path: Path | None,
+    environment: str,
+    as_json: bool,
+    ids: tuple[str, ...],
+    yes: bool,
+    name: str,
+    reason: str,
+) -> int:
+    """Deletes failed jobs after archiving their rows, and says what became of each."""
+    return _change("forget", config_path, environment, as_json=as_json, ids=ids, yes=yes, name=name, reason=reason)

@@ -1,0 +1,80 @@
+"""`opsconsole plan`: what an action would do, exactly.
+
+Owns that command. Must not change anything.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from console.cli.acting import given_params, make_plan, note_refusal, opened_state
+from console.cli.options import config_option, environment_option, json_option
+from console.cli.output import write_json, write_line, write_note
+from console.domain.documents import canonical
+from console.domain.plan_codec import encode_plan, plan_hash
+from console.domain.plans import Plan
+from console.errors import RefusedError, UsageError
+from console.present.acting import plan_document
+
+
+@click.command()
+@config_option
+@environment_option
+@json_option
+@click.argument("action")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the action.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write the plan, for run --plan.")
+@click.option("--scripts", is_flag=True, help="Print the exact scripts too.")
+def plan(
+    *,
+    config_path: Path | None,
+    environment: str,
+    as_json: bool,
+    action: str,
+    params: tuple[str, ...],
+    output: Path | None,
+    scripts: bool,
+) -> int:
+    """What ACTION would do now, exactly. Connects to every host and changes nothing."""
+    with opened_state(config_path) as desk:
+        try:
+            made = make_plan(desk, environment, action, given_params(params))
+        except RefusedError as error:
+            note_refusal(desk, action, environment, error)
+            raise
+    if output is not None:
+        _write(made, output)
+    if as_json:
+        write_json(plan_document(made))
+    else:
+        print_plan(made, scripts=scripts)
+    return 0
+
+
+def print_plan(made: Plan, *, scripts: bool = False) -> None:
+    """A plan for a person."""
+    from console.present.run_rows import plan_lines
+
+    write_line(f"{made.title} on {made.environment}" + (" (PROTECTED)" if made.protected else ""))
+    for line in plan_lines(made):
+        write_line("".join(text for text, _state in line).rstrip())
+    write_line(f"hash      {plan_hash(made)}")
+    for step in made.steps if scripts else ():
+        for script in step.scripts:
+            write_line()
+            write_line(f"--- {step.name} on {script.host}")
+            for text in script.script.splitlines():
+                write_line(text)
+
+
+def _write(made: Plan, output: Path) -> None:
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(canonical(encode_plan(made)) + "\n")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
+    write_note(f"Written to {output}; run it with: opsconsole run {made.action} -e {made.environment} --plan {output}")

@@ -1,0 +1,80 @@
+"""`opsconsole run`: plans, confirms and starts an action, then follows it.
+
+Owns that command. The run itself is a runner's, which outlives this process.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from console.cli.acting import (
+    begin,
+    confirm,
+    follow,
+    given_params,
+    make_plan,
+    note_refusal,
+    opened_state,
+    read_plan,
+)
+from console.cli.options import config_option, environment_option, json_option
+from console.cli.output import write_json_line, write_line, write_note
+from console.cli.plan import print_plan
+from console.domain.plan_codec import plan_hash
+from console.errors import RefusedError
+
+
+@click.command()
+@config_option
+@environment_option
+@json_option
+@click.argument("action")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the action.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), default=None, help="A plan that plan -o wrote.")
+@click.option("--yes", is_flag=True, help="Confirm without being asked.")
+@click.option("--confirm", "name", default="", metavar="NAME", help="The environment's name: confirms a protected one.")
+@click.option("--reason", default="", help="Why, for the audit.")
+@click.option("--detach", is_flag=True, help="Start it and leave.")
+@click.option(
+    "--on-interrupt", type=click.Choice(["detach", "abort"]), default="detach", help="What INT, TERM and HUP do."
+)
+def run(
+    *,
+    config_path: Path | None,
+    environment: str,
+    as_json: bool,
+    action: str,
+    params: tuple[str, ...],
+    plan_file: Path | None,
+    yes: bool,
+    name: str,
+    reason: str,
+    detach: bool,
+    on_interrupt: str,
+) -> int:
+    """Plans ACTION, asks for confirmation, runs it detached and follows it."""
+    with opened_state(config_path) as desk:
+        try:
+            if plan_file is not None:
+                made = read_plan(desk, plan_file, environment, action)
+            else:
+                made = make_plan(desk, environment, action, given_params(params))
+            if not as_json:
+                print_plan(made)
+                sys.stdout.flush()
+            confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
+        except RefusedError as error:
+            note_refusal(desk, action, environment, error)
+            raise
+        number = begin(desk, made, confirmation)
+        if detach:
+            if as_json:
+                write_json_line({"kind": "run_detached", "run": number, "plan_hash": plan_hash(made)})
+            else:
+                write_line(f"run {number}")
+            write_note(f"Follow it with: opsconsole runs attach {number}")
+            return 0
+        return follow(desk, number, as_json=as_json, aborting=on_interrupt == "abort")

@@ -1,0 +1,179 @@
+"""`opsconsole runs`: what ran, what runs, and what operators say to it.
+
+Owns the group. Must not perform anything; answering a run whose runner is gone starts another.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from console.cli.acting import Desk, follow, opened_state
+from console.cli.options import config_option, json_option, optional_environment_option
+from console.cli.output import write_json, write_line, write_note, write_table
+from console.domain.runs import RunRow, RunState, RunView, fold, start_view
+from console.errors import UsageError
+from console.present.acting import event_line, run_document, run_summary
+from console.services.leases import alive
+from console.services.runs import ABANDONED, abandoned, lease_name
+
+
+@click.group()
+def runs() -> None:
+    """Runs: list, show, attach, answer, resume, abort."""
+
+
+@runs.command("list")
+@config_option
+@optional_environment_option
+@json_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, help="How many, newest first.")
+def list_runs(config_path: Path | None, environment: str, as_json: bool, limit: int) -> int:
+    """The newest runs."""
+    with opened_state(config_path) as desk:
+        rows = desk.state.runs.runs(environment=environment, limit=limit)
+        views = [_view(desk, row) for row in rows]
+    if as_json:
+        write_json({"runs": [run_summary(row, view) for row, view in zip(rows, views, strict=True)]})
+        return 0
+    write_table(
+        ["run", "at", "environment", "action", "who", "state", "detail"],
+        [
+            [
+                str(row.id),
+                f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+                row.environment,
+                row.action,
+                row.operator.label,
+                view.outcome.value if view.outcome else view.state.value,
+                view.detail[:80] or (view.question.text[:80] if view.question else ""),
+            ]
+            for row, view in zip(rows, views, strict=True)
+        ],
+    )
+    return 0
+
+
+@runs.command()
+@config_option
+@json_option
+@click.argument("run", type=int)
+def show(config_path: Path | None, as_json: bool, run: int) -> int:
+    """One run: its steps and events."""
+    with opened_state(config_path) as desk:
+        row = desk.state.runs.run(run)
+        view = _view(desk, row)
+        events = desk.state.runs.events(run)
+    if as_json:
+        write_json(run_document(row, view))
+        return 0
+    ended = view.outcome.value if view.outcome else view.state.value
+    write_line(f"run {row.id}: {view.title} on {row.environment} by {row.operator.label}: {ended}")
+    for event in events:
+        line = event_line(event)
+        if line:
+            write_line(line)
+    _tell_question(row, view)
+    return 0
+
+
+@runs.command()
+@config_option
+@json_option
+@click.argument("run", type=int)
+@click.option("--on-interrupt", type=click.Choice(["detach", "abort"]), default="detach", help="What INT does.")
+def attach(config_path: Path | None, as_json: bool, run: int, on_interrupt: str) -> int:
+    """Follows a run from its beginning to its end."""
+    with opened_state(config_path) as desk:
+        desk.state.runs.run(run)
+        return follow(desk, run, as_json=as_json, aborting=on_interrupt == "abort")
+
+
+@runs.command()
+@config_option
+@click.argument("run", type=int)
+@click.argument("word")
+def answer(config_path: Path | None, run: int, word: str) -> int:
+    """Answers what a run asks."""
+    with opened_state(config_path) as desk:
+        view = _open(desk, run)
+        living = _living(desk, run)
+        choices = view.question.choices if view.question else ()
+        if word not in choices:
+            raise UsageError(f"Run {run} takes: {', '.join(choices) or 'no answer now'}.")
+        if not living and word in ABANDONED and not _asked(desk, run):
+            _say(desk, run, "abort" if word == "abort" else "", "")
+        else:
+            _say(desk, run, "answer", word)
+    return 0
+
+
+@runs.command()
+@config_option
+@json_option
+@click.argument("run", type=int)
+@click.option("--detach", is_flag=True, help="Start it and leave.")
+def resume(config_path: Path | None, as_json: bool, run: int, detach: bool) -> int:
+    """Goes on with a run whose runner is gone; no step is done twice."""
+    with opened_state(config_path) as desk:
+        _open(desk, run)
+        if _living(desk, run):
+            raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
+        desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
+        desk.start(run)
+        return 0 if detach else follow(desk, run, as_json=as_json)
+
+
+@runs.command()
+@config_option
+@click.argument("run", type=int)
+def abort(config_path: Path | None, run: int) -> int:
+    """Ends what runs (TERM, then KILL after 10 s) and cancels the run."""
+    with opened_state(config_path) as desk:
+        _open(desk, run)
+        _say(desk, run, "abort", "")
+    return 0
+
+
+def _say(desk: Desk, run: int, kind: str, body: str) -> None:
+    state = desk.state
+    environment = state.runs.run(run).environment
+    state.audit.write(
+        "run.request", environment=environment, run=run, result="ok", detail=f"{kind or 'resume'} {body}".strip()
+    )
+    if kind:
+        state.runs.ask(run, who=state.operator.label, kind=kind, body=body, at=state.clock.now())
+    if not _living(desk, run):
+        desk.start(run)
+    write_note(f"Follow it with: opsconsole runs attach {run}")
+
+
+def _living(desk: Desk, run: int) -> bool:
+    return alive(desk.state.leases, lease_name(run))
+
+
+def _view(desk: Desk, row: RunRow) -> RunView:
+    view = fold(start_view(row), desk.state.runs.events(row.id))
+    if view.outcome is None and view.state is not RunState.CONFIRMED and not _living(desk, row.id):
+        return abandoned(view, at=desk.state.clock.now())
+    return view
+
+
+def _asked(desk: Desk, run: int) -> bool:
+    """Whether the run itself has an open question with choices."""
+    question = fold(start_view(desk.state.runs.run(run)), desk.state.runs.events(run)).question
+    return question is not None and bool(question.choices)
+
+
+def _open(desk: Desk, run: int) -> RunView:
+    view = _view(desk, desk.state.runs.run(run))
+    if view.outcome is not None:
+        raise UsageError(f"Run {run} has ended: {view.outcome}.")
+    return view
+
+
+def _tell_question(row: RunRow, view: RunView) -> None:
+    if view.question is not None:
+        write_note(f"It asks: {view.question.text}")
+        write_note(f"Answer with: opsconsole runs answer {row.id} {'|'.join(view.question.choices)}")

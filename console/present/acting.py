@@ -1,0 +1,198 @@
+"""Plans, runs and events as the JSON documents that programs get, and events as lines for a terminal.
+
+Owns every key of `plan`, `run`, `runs` and `failed retry`. Must not read, decide an exit code, nor sanitise JSON: it is
+exact, and ASCII-escaped where it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from console.domain.documents import Json
+from console.domain.plan_codec import plan_hash
+from console.domain.plans import Plan, PlannedStep
+from console.domain.runs import Event, EventKind, RunRow, RunView, StepProgress
+from console.domain.untrusted import harmless
+from console.present.payload import stamp
+
+
+def plan_document(plan: Plan) -> dict[str, Json]:
+    """What `plan --json` prints."""
+    return {
+        "environment": plan.environment,
+        "action": plan.action,
+        "title": plan.title,
+        "plan_hash": plan_hash(plan),
+        "params": dict(plan.params),
+        "release": plan.release or None,
+        "commit": plan.commit or None,
+        "rollback_target": plan.rollback_target or None,
+        "protected": plan.protected,
+        "lock": plan.lock,
+        "hosts": [
+            {"name": host.name, "address": host.address, "host_key": host.host_key, "current": host.current or None}
+            for host in plan.hosts
+        ],
+        "steps": [step_document(step) for step in plan.steps],
+        "gate": _gate(plan),
+        "notes": list(plan.notes),
+    }
+
+
+def step_document(step: PlannedStep) -> dict[str, Json]:
+    """One planned step; `scripts` are the exact texts by host."""
+    return {
+        "name": step.name,
+        "kind": step.kind,
+        "hosts": list(step.hosts),
+        "text": step.text,
+        "danger": step.danger.value,
+        "effect": step.effect.value,
+        "timeout_seconds": step.timeout,
+        "scripts": {script.host: script.script for script in step.scripts},
+    }
+
+
+def run_document(row: RunRow, view: RunView) -> dict[str, Json]:
+    """What `runs show --json` prints."""
+    question = view.question
+    return {
+        "run": row.id,
+        "name": row.name,
+        "environment": row.environment,
+        "action": row.action,
+        "plan_hash": plan_hash(row.plan),
+        "params": dict(row.plan.params),
+        "operator": row.operator.label,
+        "created_at": stamp(row.created_at),
+        "started_at": stamp(view.started_at),
+        "finished_at": stamp(view.finished_at),
+        "state": view.state.value,
+        "outcome": view.outcome.value if view.outcome else None,
+        "detail": view.detail,
+        "offers": list(view.offers),
+        "lock_held": view.lock_held,
+        "question": {"step": question.step, "text": question.text, "choices": list(question.choices)}
+        if question
+        else None,
+        "steps": [_run_step(step, _planned(row, step.name)) for step in view.steps],
+    }
+
+
+def run_summary(row: RunRow, view: RunView) -> dict[str, Json]:
+    """One element of `runs list --json`."""
+    return {
+        "run": row.id,
+        "environment": row.environment,
+        "action": row.action,
+        "operator": row.operator.label,
+        "created_at": stamp(row.created_at),
+        "state": view.state.value,
+        "outcome": view.outcome.value if view.outcome else None,
+        "detail": view.detail,
+    }
+
+
+def event_document(event: Event) -> dict[str, Json]:
+    """One line of `run --json`."""
+    document: dict[str, Json] = {"at": stamp(event.at), "kind": event.kind.value, "run": event.run, "seq": event.seq}
+    if event.step:
+        document["step"] = event.step
+    if event.host:
+        document["host"] = event.host
+    return {**document, **{key: value for key, value in event.data.items() if key not in document}}
+
+
+def event_line(event: Event) -> str:
+    """One event for a person, empty for those that only clutter."""
+    where = " ".join(part for part in (event.step, f"on {event.host}" if event.host else "") if part)
+    said = harmless(_words(event))
+    if event.kind in (EventKind.STEP_OUTPUT, EventKind.STEP_STARTED, EventKind.RUN_PLANNED):
+        return ""
+    name = event.kind.value.replace("_", " ")
+    return f"{event.at:%H:%M:%S} {name}" + (f" {harmless(where)}" if where else "") + (f": {said}" if said else "")
+
+
+def results_document(events: Iterable[Event]) -> list[Json]:
+    """`results[]` of a retry or forget, from the events of its run."""
+    found: list[Json] = []
+    for event in events:
+        results = event.data.get("results")
+        if event.kind is EventKind.STEP_FINISHED and isinstance(results, list):
+            found += results
+    return found
+
+
+def _words(event: Event) -> str:
+    data = event.data
+    match event.kind:
+        case EventKind.STEP_FINISHED | EventKind.RUN_FINISHED:
+            return ", ".join(str(data[key]) for key in ("outcome", "detail") if data.get(key))
+        case EventKind.GATE_SAMPLED:
+            return f"{data.get('probe')} {data.get('status')}"
+        case EventKind.GATE_DECIDED:
+            return ", ".join(str(data[key]) for key in ("decision", "detail") if data.get(key))
+        case EventKind.OPERATOR_NEEDED:
+            choices = data.get("choices")
+            listed = ", ".join(str(choice) for choice in choices) if isinstance(choices, list) else ""
+            return f"{data.get('question')}" + (f" [{listed}]" if listed else "")
+        case EventKind.OPERATOR_ANSWERED:
+            return " ".join(str(data[key]) for key in ("request", "body", "who") if data.get(key))
+        case EventKind.PREFLIGHT_DONE:
+            warnings = data.get("warnings")
+            return "; ".join(str(warning) for warning in warnings) if isinstance(warnings, list) else ""
+        case EventKind.LINK_LOST:
+            return str(data.get("detail") or "")
+        case EventKind.RUN_CONFIRMED:
+            return f"by {data.get('who')}" + (f", {data.get('reason')}" if data.get("reason") else "")
+        case _:
+            return ""
+
+
+def _gate(plan: Plan) -> Json:
+    if plan.gate is None:
+        return None
+    return {
+        "probes": list(plan.gate.probes),
+        "seconds": plan.gate.duration,
+        "on_failure": plan.gate.on_failure,
+    }
+
+
+def _planned(row: RunRow, name: str) -> PlannedStep | None:
+    return next((step for step in row.plan.steps if step.name == name), None)
+
+
+def _run_step(step: StepProgress, planned: PlannedStep | None) -> dict[str, Json]:
+    ends = [progress for progress in step.hosts.values() if progress.exit_status is not None]
+    worst = max((progress.exit_status or 0 for progress in ends), default=None)
+    return {
+        "name": step.name,
+        "kind": step.kind,
+        "hosts": list(planned.hosts) if planned else [host for host in step.hosts if host],
+        "text": step.text,
+        "danger": planned.danger.value if planned else "caution",
+        "effect": step.effect.value,
+        "outcome": step.outcome.value if step.outcome else None,
+        "exit_status": worst,
+        "seconds": _seconds(step),
+        "on": [
+            {
+                "host": progress.host or None,
+                "attempt": progress.attempt,
+                "outcome": progress.outcome.value if progress.outcome else None,
+                "exit_status": progress.exit_status,
+                "detail": progress.detail,
+                "output_bytes": progress.bytes,
+            }
+            for progress in step.hosts.values()
+        ],
+    }
+
+
+def _seconds(step: StepProgress) -> Json:
+    began = [progress.started_at for progress in step.hosts.values() if progress.started_at]
+    ended = [progress.finished_at for progress in step.hosts.values() if progress.finished_at]
+    if not began or step.outcome is None or not ended:
+        return None
+    return round((max(ended) - min(began)).total_seconds(), 3)
