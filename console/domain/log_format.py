@@ -105,9 +105,12 @@ def _split(body: bytes) -> tuple[bytes, bytes, bytes]:
     if start >= 0:
         return _with_exception(body, start, mark)
     start = _context_start(body)
-    if start < 0:
-        return body, b"", b""
-    return body[:start], body[start + 1 :].strip(), b""
+    if start >= 0:
+        return body[:start], body[start + 1 :].strip(), b""
+    # Stray lines may follow a whole record: something else writes to the same file.
+    first, newline, stray = body.partition(b"\n")
+    start = _context_start(first) if newline else -1
+    return (first[:start] + newline + stray, first[start + 1 :].strip(), b"") if start >= 0 else (body, b"", b"")
 
 
 def _with_exception(body: bytes, start: int, mark: int) -> tuple[bytes, bytes, bytes]:

@@ -271,6 +271,19 @@ class LogRing:
             self._index(block)
             return self._record_bytes(block, position & _PLACE)
 
+    def whole(self, position: int) -> bool:
+        """Whether the record can no longer grow: the next one of its file has begun, or it was let go."""
+        with self._lock:
+            block = self._blocks.get(position >> _SHIFT)
+            if block is None or block.end(position & _PLACE) < len(block.data):
+                return True
+            while block.after:
+                block = self._blocks[block.after]
+                self._index(block)
+                if block.prefix() < len(block.data):
+                    return True
+            return False
+
     # --- within the lock ---------------------------------------------------------------------------------------------
 
     def _index(self, block: Block) -> list[int]:

@@ -15,7 +15,7 @@ from threading import Lock
 from console.domain.environment import Environment
 from console.domain.logs import FollowState, FollowStatus, LogRing, Origin
 from console.domain.untrusted import Raw
-from console.errors import OpsconsoleError, UnreachableError
+from console.errors import OpsconsoleError, RemoteError, UnreachableError
 from console.ports import Clock, Publish, Shell, Stream
 from console.services.follower import Data, Decoder, FollowerError, Frame, Opened, Trouble
 from console.services.follower_script import BACKLOG, FILES_A_SCRIPT, Mark, script
@@ -76,6 +76,8 @@ class HostFollow:
         self._trimming: set[tuple[int, str]] = set()
         self._unsettled: dict[Origin, float] = {}
         self._failures = 0
+        self._caught_up: set[int] = set()
+        self.error: OpsconsoleError | None = None
         self._published = 0.0
         self._unpublished = False
         self._lock = Lock()
@@ -120,6 +122,11 @@ class HostFollow:
         with self._lock:
             return tuple(self._statuses.values())
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything each file held when it was opened has been read."""
+        return len(self._caught_up) == len(self._files)
+
     # --- in its own thread -------------------------------------------------------------------------------------------
 
     def _session(self, loop: Loop) -> float:
@@ -127,14 +134,14 @@ class HostFollow:
         try:
             stream = self._shell().stream(self._script())
         except OpsconsoleError as error:
-            return self._failed(error.what)
+            return self._failed(error)
         try:
             self._read(stream, loop)
             return 0.0
         except UnreachableError as error:
-            return self._failed(error.what)
+            return self._failed(error)
         except FollowerError as error:
-            return self._failed(f"the follower there cannot work: {error}")
+            return self._failed(RemoteError(f"the follower there cannot work: {error}"))
         finally:
             stream.close()
             self._settle(until=float("inf"))
@@ -166,7 +173,7 @@ class HostFollow:
             self._say()
 
     def _take(self, frame: Frame, now: float) -> None:
-        self._failures = 0
+        self._failures, self.error = 0, None
         if isinstance(frame, Data):
             self._data(frame, now)
         elif isinstance(frame, Opened):
@@ -181,9 +188,13 @@ class HostFollow:
         self._sizes[frame.file, frame.inode] = frame.size
         if frame.why == "start" and frame.offset > 0:
             self._trimming.add((frame.file, frame.inode))
+        if frame.offset >= frame.size:
+            self._caught_up.add(frame.file)
         self._set(frame.file, FollowState.FOLLOWING)
 
     def _trouble(self, frame: Trouble) -> None:
+        if frame.kind in ("missing", "unreadable"):
+            self._caught_up.add(frame.file)
         if frame.kind == "missing":
             self._set(frame.file, FollowState.WAITING, "the file does not exist yet")
         elif frame.kind == "unreadable":
@@ -196,6 +207,9 @@ class HostFollow:
         offset, data = frame.offset, frame.data
         self._marks[frame.file][frame.inode] = offset + len(data)
         live = offset + len(data) > self._sizes.get(key, 0)
+        if offset + len(data) >= self._sizes.get(key, 0):
+            self._caught_up.add(frame.file)
+            self._unpublished = True
         if key in self._trimming:
             cut = data.find(b"\n") + 1
             if not cut:
@@ -222,16 +236,17 @@ class HostFollow:
             self._published, self._unpublished = mono, False
             self._publish(("logs", self._environment))
 
-    def _failed(self, why: str) -> float:
+    def _failed(self, error: OpsconsoleError) -> float:
+        self.error = error
         for number in self._marks:
-            self._set(number, FollowState.DOWN, Raw.of(why).show(200))
+            self._set(number, FollowState.DOWN, Raw.of(error.what).show(200))
         delay = BACK_OFF[min(self._failures, len(BACK_OFF) - 1)]
         self._failures += 1
         self._say(now=True)
         return delay
 
     def _crashed(self, error: Exception) -> None:
-        self._failed(f"following failed: {type(error).__name__}")
+        self._failed(RemoteError(f"following failed: {type(error).__name__}"))
 
     def _set(self, number: int, state: FollowState, detail: str = "") -> None:
         with self._lock:
@@ -305,6 +320,15 @@ class Tailer:
     def statuses(self, environment: str) -> tuple[FollowStatus, ...]:
         """How each followed file stands."""
         return tuple(status for follow in self._follows.get(environment, ()) for status in follow.statuses())
+
+    def caught_up(self, environment: str) -> bool:
+        """Whether every file's present content is in the ring, as far as its host answers."""
+        follows = self._follows.get(environment, ())
+        return all(follow.caught_up or follow.error is not None for follow in follows)
+
+    def errors(self, environment: str) -> tuple[OpsconsoleError | None, ...]:
+        """For each channel the failure that holds now, None where it works."""
+        return tuple(follow.error for follow in self._follows.get(environment, ()))
 
     def close(self) -> None:
         """Ends every follow within its bounded join."""

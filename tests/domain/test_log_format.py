@@ -49,6 +49,7 @@ def test_an_exception_is_taken_out_of_its_context() -> None:
     [
         (b'plain {x} text {"a":1} {"b":[2]} \n', b"plain {x} text", b'{"a":1} {"b":[2]}'),
         (b"nothing at all\n", b"nothing at all", b""),
+        (b'whole {"a":1} \nstray line\n', b"whole\nstray line", b'{"a":1}'),
         (b'over\ntwo lines {"a":"}"} \n', b"over\ntwo lines", b'{"a":"}"}'),
         (b"list [1,2] here []  \n", b"list [1,2] here", b"[]"),
         (b'{"only":"context"} \n', b"", b'{"only":"context"}'),
