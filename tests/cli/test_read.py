@@ -1,0 +1,271 @@
+"""The reading commands over fake clients: documents, tables, exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.cli import main
+from console.domain.environment import QueueConnection
+from console.domain.health import Status
+from console.errors import AuthenticationError, UnreachableError
+from tests.fakes import FakeHttp, FakeReach, FakeShell, make_environment
+from tests.fakes.http import answered
+from tests.fakes.shell import completed
+from tests.services.test_failed import add
+from tests.sources.support import database, sqlite_facts
+from tests.sources.test_redis_queues import PREFIX, fill
+from tests.sources.test_sql_queues import job
+from tests.sources.test_workers import STATUS
+
+CONFIG = """\
+environments:
+  lab:
+    tier: normal
+    url: http://app.test
+    app: {path: /srv/app}
+    hosts:
+      web1: {ssh: web1, roles: [web, worker, primary]}
+      web2: {ssh: web2, roles: [web, worker]}
+    health: [/up, /health]
+    workers: {supervisor: [laravel-worker, laravel-redis-worker]}
+  bare:
+    tier: protected
+    url: http://bare.test
+    app: {path: /srv/app}
+    hosts: {one: {ssh: one}}
+"""
+HOST = b"clock 1767323045\nload 0.5 0 0 1/2 3\ncores 2\nuptime 9.0 9.0\nmem MemTotal: 100 kB\nmem MemAvailable: 50 kB\n"
+
+
+def answer(script: str) -> Any:
+    if "supervisorctl" in script:
+        return completed(f"=status\n{STATUS}=workers\nphp artisan queue:work redis --queue=idle\n")
+    if "/proc/loadavg" in script:
+        return HOST
+    return b"there\0current\treleases/2\0release\t1\t0\tabc\0release\t2\t0\tdef\0"
+
+
+class World:
+    """One reach whose parts a test can break, opened for any environment."""
+
+    def __init__(self, connection: Any) -> None:
+        from tests.fakes import FakeKeyValue, FakeSql
+
+        self.store = FakeKeyValue()
+        self.sql = FakeSql.on(connection)
+        self.http = FakeHttp()
+        self.shells = {name: FakeShell(name, answer) for name in ("web1", "web2", "one")}
+        self.facts = sqlite_facts(
+            queues=(
+                QueueConnection(name="database", driver="database", target="sqlite"),
+                QueueConnection(name="redis", driver="redis", target="default"),
+            ),
+        )
+        self.facts_error: Exception | None = None
+        self.closed = 0
+
+    def open(self, environment: Any, **_: Any) -> FakeReach:
+        reach = _CountedReach(
+            self,
+            environment,
+            facts=self.facts,
+            shells=self.shells,
+            sql={"sqlite": self.sql},
+            redis={"default": self.store},
+            http=self.http,
+        )
+        reach.facts_error = self.facts_error
+        return reach
+
+
+class _CountedReach(FakeReach):
+    def __init__(self, world: World, environment: Any, **clients: Any) -> None:
+        super().__init__(environment, **clients)
+        self.world = world
+
+    def close(self) -> None:
+        self.world.closed += 1
+        super().close()
+
+
+Run = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    config = tmp_path / "opsconsole.yaml"
+    config.write_text(CONFIG)
+    config.chmod(0o600)
+    monkeypatch.setenv("OPSCONSOLE_CONFIG", str(config))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    with database() as connection:
+        made = World(connection)
+        for number in (1, 2):
+            add(connection, number)
+        job(connection, "default", -30)
+        job(connection, "default", -500, -300)
+        fill(made.store, "mail", ready=4, delayed=1)
+        monkeypatch.setattr("console.wiring.reach.open_reach", made.open)
+        yield made
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*argv: str) -> tuple[int, Any]:
+        code = main.run(argv)
+        streams = capsys.readouterr()
+        if "--json" in argv:
+            return code, json.loads(streams.out or streams.err)
+        return code, streams.out + streams.err
+
+    return call
+
+
+def test_queues(world: World, run: Run) -> None:
+    code, document = run("queues", "-e", "lab", "--json")
+    assert code == 0
+    rows = {(row["connection"], row["queue"]): row for row in document["queues"]}
+    assert rows["database", "default"]["ready"] == 1
+    assert rows["database", "default"]["stuck"] == 1
+    assert rows["redis", "mail"]["ready"] == 4
+    assert rows["redis", "idle"]["ready"] == 0, "a queue only workers name"
+    assert document["schema_version"] == 1
+    assert world.closed == 1
+    code, text = run("queues", "-e", "lab")
+    assert "mail" in text
+
+
+def test_a_stuck_job_is_a_warning(world: World, run: Run) -> None:
+    assert run("queues", "-e", "lab", "--json", "--fail-on", "warning")[0] == 1
+    assert run("queues", "-e", "lab", "--json", "--fail-on", "failed")[0] == 0
+
+
+def test_one_connection_that_is_down_is_partial(world: World, run: Run) -> None:
+    world.store.error = UnreachableError("redis is gone")
+    code, document = run("queues", "-e", "lab", "--json")
+    assert code == 3
+    assert document["errors"] == [{"source": "queues:redis", "error": "redis is gone"}]
+    assert {row["connection"] for row in document["queues"]} == {"database"}
+    code, text = run("queues", "-e", "lab", "--fail-on", "warning")
+    assert (code, "redis is gone" in text) == (3, True), "what could not be read outranks what was"
+
+
+@pytest.mark.parametrize(("error", "code"), [(UnreachableError("no host"), 6), (AuthenticationError("no key"), 4)])
+def test_an_application_that_cannot_be_found_ends_with_the_cause(
+    world: World, run: Run, error: Exception, code: int
+) -> None:
+    world.facts_error = error
+    for shell in world.shells.values():
+        shell.down = True
+    ended, document = run("queues", "-e", "lab", "--json")
+    assert ended == code
+    assert document["error"]["message"] == str(error)
+    assert run("failed", "list", "-e", "lab", "--json")[0] == code
+
+
+def test_workers(world: World, run: Run) -> None:
+    code, document = run("workers", "-e", "lab", "--json")
+    assert code == 0
+    assert [(w["host"], w["name"], w["status"]) for w in document["workers"]] == [
+        ("web1", "laravel-worker", "stopped"),
+        ("web1", "laravel-redis-worker", "running"),
+        ("web2", "laravel-worker", "stopped"),
+        ("web2", "laravel-redis-worker", "running"),
+    ]
+    assert run("workers", "-e", "lab", "--fail-on", "warning")[0] == 1
+    world.shells["web2"].down = True
+    code, document = run("workers", "-e", "lab", "--json")
+    assert (code, len(document["workers"]), len(document["errors"])) == (3, 2, 1)
+    world.shells["web1"].down = True
+    assert run("workers", "-e", "lab", "--json")[0] == 6
+
+
+def test_health(world: World, run: Run) -> None:
+    world.http.answer = lambda spec: answered(spec, Status.FAILED if spec.name == "/up" else Status.WARNING, 503)
+    code, document = run("health", "-e", "lab", "--json")
+    assert (code, [probe["status"] for probe in document["probes"]]) == (0, ["failed", "warning"])
+    assert run("health", "-e", "lab", "--fail-on", "failed")[0] == 1
+    world.http.answer = lambda spec: answered(spec, Status.WARNING)
+    assert run("health", "-e", "lab", "--fail-on", "failed")[0] == 0
+    assert run("health", "-e", "lab", "--fail-on", "warning")[0] == 1
+
+
+def test_what_is_not_configured_is_a_usage_error(world: World, run: Run) -> None:
+    for command in ("workers", "health"):
+        code, document = run(command, "-e", "bare", "--json")
+        assert (code, bool(document["error"]["fix"])) == (2, True)
+    code, document = run("queues", "-e", "lap", "--json")
+    assert (code, "lab" in document["error"]["fix"]) == (2, True)
+    assert run("queues", "--json")[0] == 2
+
+
+def test_status_of_all_and_of_one(world: World, run: Run) -> None:
+    code, document = run("status", "--json")
+    assert [environment["name"] for environment in document["environments"]] == ["lab", "bare"]
+    assert code == 0
+    lab = document["environments"][0]
+    assert lab["queues"]["ready"] == 5
+    assert lab["failed"]["total"] == 2
+    assert lab["release"] == "2"
+    assert lab["workers"] == lab["workers"] | {"running": 4, "expected": 6}
+    assert set(lab["sources"]) == {
+        "app", "failed", "queues:database", "queues:redis", "workers", "releases", "probes", "hosts",
+    }  # fmt: skip
+    assert all(source["error"] is None for source in lab["sources"].values())
+    code, document = run("status", "-e", "bare", "--json")
+    assert [environment["name"] for environment in document["environments"]] == ["bare"]
+    code, text = run("status", "-e", "lab")
+    assert "lab  normal  warning" in text
+    assert "laravel-worker stopped on web1" in text
+
+
+def test_status_is_printed_though_parts_are_down(world: World, run: Run) -> None:
+    world.sql.error = UnreachableError("database is gone")
+    code, document = run("status", "-e", "lab", "--json")
+    lab = document["environments"][0]
+    assert code == 3
+    assert lab["failed"] == {"total": None, "since_hour": None, "taken_at": None, "error": "database is gone"}
+    assert lab["queues"]["error"] == "database is gone"
+    assert lab["queues"]["ready"] == 4
+    assert run("status", "-e", "lab", "--fail-on", "failed")[0] == 3
+
+
+def test_status_with_nothing_readable_is_printed_and_ends_with_the_cause(world: World, run: Run) -> None:
+    world.facts_error = UnreachableError("no host")
+    for shell in world.shells.values():
+        shell.down = True
+    code, document = run("status", "-e", "bare", "--json")
+    assert (code, document["environments"][0]["status"]) == (6, "lost")
+
+
+def test_failed_list_and_show(world: World, run: Run) -> None:
+    code, document = run("failed", "list", "-e", "lab", "--json")
+    assert (code, document["total"], [each["id"] for each in document["jobs"]]) == (0, 2, [2, 1])
+    uuid = document["jobs"][0]["uuid"]
+    assert run("failed", "list", "-e", "lab", "--json", "--below", "2")[1]["jobs"][0]["id"] == 1
+    assert run("failed", "list", "-e", "lab", "--json", "--queue", "none")[1]["jobs"] == []
+    code, document = run("failed", "show", uuid, "-e", "lab", "--json")
+    assert (code, document["payload"]["displayName"]) == (0, "App\\Jobs\\Sync")
+    assert [each["exception_class"] for each in document["exception"]] == [
+        "App\\Exceptions\\SyncFailed",
+        "PDOException",
+    ]
+    code, text = run("failed", "show", uuid, "-e", "lab")
+    assert "caused by PDOException" in text
+    assert run("failed", "show", "gone", "-e", "lab")[0] == 2
+    code, text = run("failed", "list", "-e", "lab")
+    assert "2 in all" in text
+
+
+def test_environments_of_the_fakes_and_of_the_file_agree(world: World) -> None:
+    from console.wiring.configuration import load_environments
+
+    [lab, _] = load_environments(None).environments
+    assert [host.name for host in lab.hosts] == [host.name for host in make_environment().hosts]
+    assert f"{PREFIX}queues:mail" in world.store.lists
