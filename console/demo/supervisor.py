@@ -20,6 +20,9 @@ def main(arguments: list[str]) -> int:
     """Runs one verb; the real tool's exit code (3 from `status` when a program is not running)."""
     file = Path(os.environ["OPSCONSOLE_DEMO_HOST"]) / "supervisor.json"
     verb, names = (arguments[0], arguments[1:]) if arguments else ("status", [])
+    if verb == "pid":
+        sys.stdout.write(f"{os.getppid()}\n")
+        return 0
     with file.open("r+") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         programs: dict[str, dict[str, Any]] = json.load(handle)
