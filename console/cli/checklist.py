@@ -60,7 +60,9 @@ def _print(found: Checklist) -> None:
 
 
 def _print_command(text: str) -> None:
+    from console.present.checklist import sign
+
     for number, line in enumerate(Raw.of(text).lines()):
-        write_line(f"      {'$ ' if number == 0 else '  '}{line}")
+        write_line(f"      {sign(text, number)} {line}")
     if note := advise(text):
         write_line(f"      ! {note}")

@@ -67,7 +67,7 @@ def _said(walked: Walked) -> str:
 
 
 def _commands(walked: Walked) -> Cell:
-    if not walked.item.commands or walked.state != "open":
+    if walked.state != "open" or not any(map(runs, walked.item.commands)):
         return Cell("")
     return Cell(text.WARNING, "warning") if any(map(advise, walked.item.commands)) else Cell("$", "dim")
 
@@ -88,11 +88,21 @@ def item_lines(view: ChecklistView, item: str, *, local: bool = False) -> tuple[
         lines += [((line, ""),) for line in Raw.of(walked.note).lines()]
     for command in walked.item.commands:
         lines.append(())
-        lines += [(("  $ " if number == 0 else "    ", "dim"), (line, "")) for number, line in _lines_of(command)]
+        lines += [((f"  {sign(command, number)} ", "dim"), (line, "")) for number, line in _lines_of(command)]
         if note := advise(command):
             lines.append((("  ▲ ", "warning"), (note, "warning")))
     lines += [(), ((f"line {walked.item.line} of the file", "dim"),)]
     return tuple(lines)
+
+
+def runs(command: str) -> bool:
+    """Whether a code span is something to run: a file's or setting's name alone is not."""
+    return len(command.split()) > 1
+
+
+def sign(command: str, number: int) -> str:
+    """What stands before a command's line: `$` before its first, when it is one to run."""
+    return "$" if number == 0 and runs(command) else " "
 
 
 def _lines_of(command: str) -> list[tuple[int, str]]:

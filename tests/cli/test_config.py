@@ -50,7 +50,7 @@ def test_every_problem_goes_to_stderr_with_exit_2(tmp_path: Path, capsys: pytest
     ]
     code, out, err = call(capsys, "config", "check", "--config", path, "--json")
     assert (code, out) == (2, "")
-    assert {(each["line"], each["column"]) for each in json.loads(err)["problems"]} == {keep, zone}
+    assert {(each["line"], each["column"]) for each in json.loads(err)["error"]["problems"]} == {keep, zone}
 
 
 def test_a_hostile_key_cannot_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
