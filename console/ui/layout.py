@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`compact`: one pane and a line for each other; `solo`: one pane alone; `wide`: more columns."""
+    """`compact`: one pane and a line for each other; `solo`: one pane alone; `wide`: more columns; `tall`: room for more
+    lines of a run."""
 
     compact: bool
     solo: bool
     wide: bool
+    tall: bool
 
 
 def sizes(width: int, height: int, *, zoomed: bool = False) -> Sizes:
     """Full from 120x36, wide from 180 columns, one pane below or when zoomed."""
     small = width < 120 or height < 36
-    return Sizes(compact=small and not zoomed, solo=small or zoomed, wide=width >= 180)
+    return Sizes(compact=small and not zoomed, solo=small or zoomed, wide=width >= 180, tall=height >= 44)

@@ -199,6 +199,7 @@ class MainScreen(Screen[None]):
         self.set_class(found.compact, "-compact")
         self.set_class(found.solo, "-solo")
         self.set_class(found.wide, "-wide")
+        self.set_class(found.tall, "-tall")
         self.set_class(self.drawer_open and (not found.solo or alone == 0), "-drawer")
         for number, pane in self.panes.items():
             pane.display = not found.solo or number == alone

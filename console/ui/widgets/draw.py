@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -35,3 +36,10 @@ class Drawn(Widget):
         """One strip of exactly `width` columns from (text, state) pieces, over the states `under`."""
         segments = [Segment(text, self.paint(*under, state)) for text, state in pieces if text]
         return Strip(segments).crop_extend(0, width, self.paint(*under))
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """`text` in exactly `width` columns: cut with an ellipsis, or padded on the left for numbers."""
+    if cell_len(text) > width:
+        return set_cell_size(text, max(0, width - 1)) + "…"
+    return " " * (width - cell_len(text)) + text if right else set_cell_size(text, width)

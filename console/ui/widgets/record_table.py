@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events, on
 from textual.binding import BindingType
@@ -21,7 +21,7 @@ from console.domain.untrusted import elide
 from console.present.table import Column, Placed, Row, arrange, changed_cells, keep_cursor, keys, place, widths
 from console.ui.commands import bindings
 from console.ui.messages import TextAsked
-from console.ui.widgets.draw import Drawn
+from console.ui.widgets.draw import Drawn, fit
 
 
 class RecordTable(Drawn, can_focus=True):
@@ -365,7 +365,7 @@ class RecordTable(Drawn, can_focus=True):
                 title += "↑" if self.order[1] else "↓"
             if n:
                 pieces.append((" ", ""))
-            pieces.append((_fit(title, each.width, column.right), "dim"))
+            pieces.append((fit(title, each.width, column.right), "dim"))
         return self.line(pieces, width)
 
     def _draw_row(self, index: int, width: int, y: int) -> Strip:
@@ -381,7 +381,7 @@ class RecordTable(Drawn, can_focus=True):
             if each.index < len(row.cells):
                 cell = row.cells[each.index]
                 state = "dim" if self.stale else cell.state
-                text = _fit(cell.text, each.width, self.columns[each.index].right)
+                text = fit(cell.text, each.width, self.columns[each.index].right)
                 segments.append(Segment(text, self.paint(*under, "accent" if marked and not state else state)))
             else:
                 segments.append(Segment(" " * each.width, self.paint(*under)))
@@ -395,9 +395,3 @@ class RecordTable(Drawn, can_focus=True):
         size = max(1, lines * lines // total)
         start = round(self._top / (total - lines) * (lines - size))
         return Strip([Segment("▐" if start <= y < start + size else " ", self.paint("line"))])
-
-
-def _fit(text: str, width: int, right: bool) -> str:
-    if cell_len(text) > width:
-        return set_cell_size(text, max(0, width - 1)) + "…"
-    return " " * (width - cell_len(text)) + text if right else set_cell_size(text, width)
