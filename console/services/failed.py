@@ -64,6 +64,22 @@ class FailedTable:
 
     def heads(self, *, below: int | None = None, above: int = 0, limit: int = PAGE) -> tuple[FailedJob, ...]:
         """The newest rows with above < id < below, bodies cut, at most `limit`."""
+        return self._heads("id > :above and (:below = 0 or id < :below)", {"above": above, "below": below or 0}, limit)
+
+    def heads_of(self, ids: Sequence[int]) -> tuple[FailedJob, ...]:
+        """These rows, newest first, bodies cut; those that are gone are not there."""
+        return self._heads(f"id in ({', '.join(str(int(row)) for row in ids)})", {}, len(ids)) if ids else ()
+
+    def places(self, *, below: int | None = None) -> list[tuple[int, str, str]]:
+        """Id, connection and queue of the newest rows below an id: a tenth of what their heads cost."""
+        rows = self._query(
+            f"select id, connection, queue from {self._table} where :below = 0 or id < :below "  # noqa: S608
+            f"order by id desc limit {CHUNK}",
+            {"below": below or 0},
+        )
+        return [(_int(row[0]), _raw(row[1]).show(100), _raw(row[2]).show(200)) for row in rows]
+
+    def _heads(self, condition: str, parameters: Mapping[str, object], limit: int) -> tuple[FailedJob, ...]:
         dialect = self._sql.dialect
         at = found_at('"displayName"', "payload", dialect)
         thrown = after_last("exception", _THROWN, dialect)
@@ -72,9 +88,9 @@ class FailedTable:
         statement = (
             f"select id, {'uuid' if self._uuids else 'id'}, connection, queue, "  # noqa: S608 - quoted identifiers
             f"substr(payload, case when {at} > 0 then {at} else 1 end, {_HEAD}), substr({thrown}, 1, {cut}), failed_at "
-            f"from {self._table} where id > :above and (:below = 0 or id < :below) order by id desc limit {int(limit)}"
+            f"from {self._table} where {condition} order by id desc limit {int(limit)}"
         )
-        return tuple(self._job(row) for row in self._query(statement, {"above": above, "below": below or 0}))
+        return tuple(self._job(row) for row in self._query(statement, parameters))
 
     def failed_since(self, since: datetime) -> int | None:
         """How many failed after `since`; None when that goes back further than the newest 1,000 ids."""
@@ -219,15 +235,21 @@ def _filtered(table: FailedTable, below: int | None, where: FailedFilter) -> Fai
     # last one seen even when the page is not full.
     found: list[FailedJob] = []
     for _ in range(_MOST_CHUNKS):
-        chunk = table.heads(below=below, limit=CHUNK)
-        for job in chunk:
-            below = job.id
+        chunk = table.places(below=below)
+        # Bodies are fetched only of rows that can still match.
+        wanted = [
+            row
+            for row, connection, queue in chunk
+            if where.connection in ("", connection) and where.queue in ("", queue)
+        ]
+        for job in table.heads_of(wanted):
             if matches(job, where):
                 found.append(job)
                 if len(found) == PAGE:
-                    return FailedPage(total=len(found), total_is_exact=False, next=below, jobs=tuple(found))
+                    return FailedPage(total=len(found), total_is_exact=False, next=job.id, jobs=tuple(found))
         if len(chunk) < CHUNK:
             return FailedPage(total=len(found), total_is_exact=True, next=None, jobs=tuple(found))
+        below = chunk[-1][0]
     return FailedPage(total=len(found), total_is_exact=False, next=below, jobs=tuple(found))
 
 
