@@ -270,10 +270,11 @@ class Tailer:
         clock: Clock,
         publish: Publish,
         backlog: int = BACKLOG,
+        make_ring: Callable[[], LogRing] = LogRing,
     ) -> None:
         """`shell(ENVIRONMENT, HOST)` gives a host's shell; it is called from the follow's own thread."""
         self._selected = ""
-        self._rings = {each.name: LogRing() for each in environments}
+        self._rings = {each.name: make_ring() for each in environments}
         self._follows = {each.name: self._hosts(each, shell, clock, publish, backlog) for each in environments}
 
     def _hosts(
