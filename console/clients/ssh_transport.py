@@ -64,10 +64,11 @@ class WatchedSocket:
             data = self._inner.recv(size)
         except TimeoutError:
             self._watch()
-            raise
+            raise  # what paramiko expects of a quiet socket
         except OSError as error:
             self.drop(f"the connection broke: {error.strerror or error}")
-            raise
+            # The reader of paramiko ends in order on this one only.
+            raise EOFError from error
         if not data:
             self.drop("the other side closed the connection")
         self._heard = self._clock.monotonic()
@@ -92,7 +93,7 @@ class WatchedSocket:
         silent = now - self._heard
         if silent >= BEAT * (MISSES + 1):
             self.drop(f"no answer for {silent:.0f} s")
-            raise ConnectionAbortedError(self.reason)
+            raise EOFError
         if silent >= BEAT and now - self._beaten >= BEAT:
             self._beaten = now
             self.beat()

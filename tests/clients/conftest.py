@@ -95,6 +95,8 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "PermitRootLogin yes",
             "LogLevel ERROR",
+            # bash would read the account's own .bashrc otherwise, whose cost is not ours.
+            "SetEnv SHLVL=2",
         ]
         config.write_text("\n".join(lines) + "\n")
         Path("/run/sshd").mkdir(exist_ok=True)
