@@ -47,6 +47,16 @@ ol_show() {
   [ -d "$ol_lock" ] || ol_say free
   ol_say taking "$(ls -di "$ol_lock" 2>/dev/null | tr -cd 0-9)"
 }
+ol_others() {
+  for ol_file in "$ol_lock"/holder.*; do
+    [ "$ol_file" != "$ol_lock/holder.$ol_mine" ] && [ -f "$ol_file" ] && return 0
+  done
+  return 1
+}
+ol_back() {
+  rm -f "$ol_lock/holder.$ol_mine" "$ol_lock/counter.$ol_mine"
+  ol_show held
+}
 """
 """Functions shared by all; every answer's first line begins with `opsconsole-lock`."""
 
@@ -55,8 +65,10 @@ ol_ensure
 ol_deployer
 ol_lock=$ol_control/lock
 if ! mkdir "$ol_lock" 2>/dev/null; then
-  [ -f "$ol_lock/holder.$ol_mine" ] && ol_say taken
-  ol_show held
+  [ -f "$ol_lock/holder.$ol_mine" ] || ol_show held
+  # Ours from before, unless an earlier try of ours died between its file and the look at the others'.
+  ol_others && ol_back
+  ol_say taken
 fi
 ol_new=$ol_lock/.new.$ol_mine
 {
@@ -68,12 +80,7 @@ ol_new=$ol_lock/.new.$ol_mine
 }
 # Somebody who found our directory empty for long may have cleared it and made it again: then there are two, and the
 # one who sees both steps back. Whoever came second sees both.
-for ol_file in "$ol_lock"/holder.*; do
-  [ "$ol_file" = "$ol_lock/holder.$ol_mine" ] && continue
-  [ -f "$ol_file" ] || continue
-  rm -f "$ol_lock/holder.$ol_mine" "$ol_lock/counter.$ol_mine"
-  ol_show held
-done
+ol_others && ol_back
 [ -f "$ol_lock/holder.$ol_mine" ] || ol_show held
 if [ -e "$ol_app/.dep/deploy.lock" ]; then
   rm -f "$ol_lock/holder.$ol_mine" "$ol_lock/counter.$ol_mine"
@@ -123,6 +130,7 @@ if ! mv "$ol_lock/holder.$ol_seen" "$ol_lock/holder.$ol_mine" 2>/dev/null; then
   rmdir "$ol_lock" 2>/dev/null
   ol_show held
 fi
+ol_others && { rm -f "$ol_lock/.new.$ol_mine"; ol_back; }
 mv "$ol_lock/.new.$ol_mine" "$ol_lock/holder.$ol_mine"
 rm -f "$ol_lock/counter.$ol_seen" "$ol_lock/.count.$ol_seen"
 ol_say taken

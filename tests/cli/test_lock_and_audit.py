@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,27 +21,9 @@ from console.services.loop import SystemClock
 from console.store.audit import AuditRows
 from console.store.database import open_database
 from tests.fakes.shell import FakeShell
+from tests.fakes.stepping import SteppingClock
 
 BOB = Operator(uid=1001, login="bob", host="laptop", origin="10.0.0.9")
-
-
-class SteppingClock:
-    """Time passes only while somebody waits; `then` is called after each wait."""
-
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
-        self.passed = 0.0
-        self.then = then
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 500.0 + self.passed
-
-    def wait(self, flag: threading.Event, seconds: float) -> bool:
-        self.passed += seconds
-        self.then()
-        return flag.is_set()
 
 
 class World:
@@ -147,7 +127,7 @@ def test_watching_tells_a_dead_holder_from_a_living_one(world: World, monkeypatc
     token = world.held()
     assert world.document("lock", "status", "-e", "shop", "--watch")[1]["stale"] is True
     lock = world.lock()
-    monkeypatch.setattr(lock_command, "SystemClock", lambda: SteppingClock(lambda: lock.beat(token)))
+    monkeypatch.setattr(lock_command, "SystemClock", lambda: SteppingClock(lambda _: lock.beat(token)))
     code, out, _ = world.call("lock", "status", "-e", "shop", "--watch")
     assert code == 0
     assert "its holder is alive" in out
@@ -169,7 +149,7 @@ def test_a_dead_holders_lock_is_released_with_a_reason_and_audited(world: World)
 def test_a_living_holders_lock_is_never_released(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     token = world.held()
     lock = world.lock()
-    monkeypatch.setattr(lock_command, "SystemClock", lambda: SteppingClock(lambda: lock.beat(token)))
+    monkeypatch.setattr(lock_command, "SystemClock", lambda: SteppingClock(lambda _: lock.beat(token)))
     code, _, err = world.call("lock", "release", "-e", "shop", "--reason", "impatient", "--yes")
     assert code == 5
     assert "its holder is alive" in err

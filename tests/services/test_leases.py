@@ -6,8 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,25 +17,7 @@ from console.services.leases import Heartbeat, acquire, alive, new_holder, start
 from console.store.database import Database, open_database
 from console.store.leases import Leases
 from tests.fakes.clock import FakeClock
-
-
-class SteppingClock:
-    """Time passes only while somebody waits; `then` is called after each wait with the seconds that have passed."""
-
-    def __init__(self, then: Callable[[float], None] = lambda _: None) -> None:
-        self.passed = 0.0
-        self.then = then
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 2, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 500.0 + self.passed
-
-    def wait(self, flag: threading.Event, seconds: float) -> bool:
-        self.passed += seconds
-        self.then(self.passed)
-        return flag.is_set()
+from tests.fakes.stepping import SteppingClock
 
 
 @pytest.fixture

@@ -6,76 +6,26 @@ import grp
 import os
 import random
 import shutil
-import signal
 import stat
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from console.domain.environment import AppSpec, Environment, Host, Layout, SshTarget, Tier
-from console.domain.policy import Operator
+from console.domain.environment import Layout
 from console.errors import LockHeldError, RefusedError, RemoteError, StateError, UsageError
-from console.ports import Clock, Completed
+from console.ports import Completed
 from console.services.audit import Audit
 from console.services.lock import EnvironmentLock, LockState, ensure_control, holder_of, new_token
 from console.store.audit import AuditRows
 from console.store.database import open_database
 from tests.fakes.clock import FakeClock
 from tests.fakes.shell import FakeShell
-
-ANA = Operator(uid=1000, login="ana", host="bastion", origin="10.0.0.7")
-BOB = Operator(uid=1001, login="bob", host="laptop")
-SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-class WallClock:
-    """Real time, `speed` times as fast."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        self.speed = speed
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic() * self.speed
-
-    def wait(self, flag: threading.Event, seconds: float) -> bool:
-        return flag.wait(seconds / self.speed)
-
-
-class ShellOf(FakeShell):
-    """Runs texts with a chosen shell and, for busybox, its applets only; may kill them half-way."""
-
-    def __init__(self, path: str, deadly: random.Random | None = None) -> None:
-        super().__init__()
-        self.path = path
-        self.deadly = deadly
-
-    def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
-        process = subprocess.Popen(
-            ["sh"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": self.path},
-            start_new_session=True,
-        )
-        if self.deadly is not None and self.deadly.random() < 0.3:
-            timer = threading.Timer(self.deadly.random() * 0.03, os.killpg, (process.pid, signal.SIGKILL))
-            timer.start()
-            out, err = process.communicate(script.encode())
-            timer.cancel()
-        else:
-            out, err = process.communicate(script.encode(), timeout=60)
-        return Completed(status=process.returncode, stdout=out, stderr=err, seconds=0)
+from tests.fakes.stepping import SteppingClock
+from tests.services.locking import ANA, BOB, SINCE, ShellOf, WallClock, environment, lock_at, take
 
 
 @pytest.fixture
@@ -105,27 +55,6 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> FakeShell:
         return ShellOf(str(binaries))
     (binaries / "sh").symlink_to(found)
     return ShellOf(f"{binaries}:/usr/bin:/bin")
-
-
-def environment(app: Path, layout: Layout = Layout.RELEASES) -> Environment:
-    host = Host(name="web1", ssh=SshTarget(alias="web1"))
-    return Environment(
-        name="production",
-        tier=Tier.PROTECTED,
-        url="https://shop.example",
-        app=AppSpec(path=str(app), layout=layout),
-        hosts=(host,),
-    )
-
-
-def lock_at(app: Path, shell: FakeShell | None = None, clock: Clock | None = None) -> EnvironmentLock:
-    return EnvironmentLock(shell or FakeShell(), environment(app), clock or WallClock())
-
-
-def take(lock: EnvironmentLock, operator: Operator = ANA, token: str = "", why: str = "deploy") -> str:
-    token = token or new_token()
-    lock.take(holder_of(operator, token=token, why=why, at=SINCE, run=5))
-    return token
 
 
 def test_the_second_learns_who_holds_it_since_when_and_why(app: Path, shell: FakeShell) -> None:
@@ -172,26 +101,6 @@ def test_a_beat_moves_the_counter_and_says_when_the_lock_is_lost(app: Path, shel
     lock.release(token)
     with pytest.raises(LockHeldError, match="free"):
         lock.beat(token)
-
-
-class SteppingClock:
-    """Time passes only while somebody waits; `then` is called after each wait with the seconds that have passed."""
-
-    def __init__(self, then: Callable[[float], None] = lambda _: None) -> None:
-        self.passed = 0.0
-        self.then = then
-
-    def now(self) -> datetime:
-        # An hour back and forth on the wall clock must prove nothing.
-        return SINCE + timedelta(seconds=3600 * (round(self.passed) % 2))
-
-    def monotonic(self) -> float:
-        return 500.0 + self.passed
-
-    def wait(self, flag: threading.Event, seconds: float) -> bool:
-        self.passed += seconds
-        self.then(self.passed)
-        return flag.is_set()
 
 
 def test_a_living_holder_is_never_called_stale(app: Path) -> None:
@@ -427,6 +336,24 @@ def test_a_control_directory_of_somebody_else_refuses_with_the_fix(app: Path) ->
         ensure_control(Stranger(), environment(app).paths(environment(app).primary()))
 
 
+def test_a_contender_that_died_beside_a_holder_never_becomes_one(app: Path, shell: FakeShell, audit: Audit) -> None:
+    lock = lock_at(app, shell)
+    token = take(lock, BOB)
+    # It had put its file down when it died, and could not look at the others' any more. Its name sorts first.
+    stray = app / ".opsconsole" / "lock" / "holder.00"
+    stray.write_text('{"who": "stray"}')
+    with pytest.raises(LockHeldError, match="held by bob"):
+        take(lock, token="00")
+    assert not stray.exists()
+    stray.write_text('{"who": "stray"}')
+    seen = lock.status()
+    assert seen.holder is not None
+    with pytest.raises(LockHeldError, match="held by bob"):
+        lock.steal(seen, holder_of(ANA, token=new_token(), why="", at=SINCE), reason="it looks dead", audit=audit)
+    assert [path.name for path in stray.parent.glob("holder.*")] == [f"holder.{token}"]
+    lock.beat(token)
+
+
 def test_what_a_stranger_wrote_into_the_holder_is_harmless(app: Path) -> None:
     directory = app / ".opsconsole" / "lock"
     directory.mkdir(parents=True)
@@ -460,96 +387,3 @@ def test_a_text_cut_short_by_a_dying_link_takes_nothing(app: Path) -> None:
     for cut in [len(texts[0]) - 2, *(choose.randint(1, len(texts[0]) - 3) for _ in range(30))]:
         subprocess.run(["sh"], input=texts[0][:cut].encode(), capture_output=True, check=False)
         assert list(app.iterdir()) == []
-
-
-class WaitingShell(FakeShell):
-    """Its `sh` runs already and only waits for the text: many of them begin at the same instant."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def prepare(self) -> None:
-        self.processes.append(subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-
-    def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
-        if not self.processes:
-            self.prepare()
-        process = self.processes.pop()
-        out, _ = process.communicate(script.encode(), timeout=60)
-        return Completed(status=process.returncode, stdout=out, stderr=b"", seconds=0)
-
-
-def winners_of_each_round(app: Path, contenders: int, rounds: int) -> list[int]:
-    """How many of the contenders took the lock, for each round of all of them at once."""
-    shells = [WaitingShell() for _ in range(contenders)]
-    gate = threading.Barrier(contenders)
-    counts = []
-
-    def attempt(shell: WaitingShell) -> str | None:
-        shell.prepare()
-        gate.wait()
-        try:
-            return take(lock_at(app, shell))
-        except LockHeldError:
-            return None
-
-    with ThreadPoolExecutor(contenders) as pool:
-        for _ in range(rounds):
-            won = [token for token in pool.map(attempt, shells) if token]
-            counts.append(len(won))
-            for token in won:
-                lock_at(app).release(token)
-    return counts
-
-
-def win_repeatedly(app: Path, contenders: int, rounds: int, seed: int) -> int:
-    """Takes and releases from many threads whose commands die half-way; the wins. Asserts that nobody ever holds it
-    beside another."""
-    guard = app / "guard"
-
-    def work(number: int) -> int:
-        choose = random.Random(seed * 1000 + number)
-        lock = lock_at(app, ShellOf("/usr/bin:/bin", choose), WallClock(speed=20))
-        for _ in range(rounds):
-            token = new_token()
-            until_answered(partial(take, lock, token=token), choose)
-            os.close(os.open(guard, os.O_CREAT | os.O_EXCL))
-            guard.unlink()
-            until_answered(partial(lock.release, token), choose)
-        return rounds
-
-    with ThreadPoolExecutor(contenders) as pool:
-        return sum(pool.map(work, range(contenders)))
-
-
-def until_answered(ask: Callable[[], object], choose: random.Random) -> None:
-    while True:
-        try:
-            ask()
-            return
-        except LockHeldError:
-            time.sleep(choose.random() * 0.02)
-        except RemoteError:
-            # Killed half-way: whether it was done is not known, and asking again with the same token tells.
-            continue
-
-
-def test_of_sixteen_contenders_exactly_one_wins_each_round(app: Path) -> None:
-    assert winners_of_each_round(app, contenders=16, rounds=12) == [1] * 12
-
-
-def test_contenders_whose_commands_die_half_way_are_never_two_holders(app: Path) -> None:
-    assert win_repeatedly(app, contenders=6, rounds=4, seed=1) == 24
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_sixteen_contenders_a_thousand_rounds(app: Path) -> None:
-    assert winners_of_each_round(app, contenders=16, rounds=1000) == [1] * 1000
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_dying_contenders_long(app: Path) -> None:
-    assert win_repeatedly(app, contenders=8, rounds=200, seed=7) == 1600

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import random
-import shutil
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,112 +14,15 @@ import pytest
 from console.domain.redact import Secret
 from console.errors import RemoteError
 from console.ports import Completed
-from console.services.leases import start_time
 from console.services.wrapper import (
-    Observation,
-    RemoteStep,
     Start,
     StepState,
-    abort_text,
     clean_text,
-    observe_text,
     parse_observation,
     parse_start,
     start_text,
 )
-
-SHELLS = ("sh", "dash", "bash", "busybox")
-
-
-class LocalHost:
-    """Runs texts as a host would: by a `sh` that is the shell under test, with that PATH only."""
-
-    def __init__(self, directory: Path, shell: str) -> None:
-        self.control = directory / "control"
-        self.control.mkdir()
-        self.bin = directory / "bin"
-        self.bin.mkdir()
-        if shell == "busybox":
-            # Nothing but busybox applets can be found.
-            subprocess.run(["busybox", "--install", "-s", str(self.bin)], check=True)
-            self.path = str(self.bin)
-        else:
-            (self.bin / "sh").symlink_to(shutil.which(shell) or shell)
-            self.path = f"{self.bin}:/usr/bin:/bin"
-        self.boot = directory / "boot_id"
-        self.boot.write_text("first-boot\n")
-
-    def only(self, *programs: str) -> None:
-        """Leaves these programs and what every Unix has, to see how a poorer host detaches."""
-        basic = ("cat", "mv", "mkdir", "rm", "rmdir", "date", "sleep", "tail", "head", "wc", "id", "ls", "env")
-        poor = self.bin.parent / "poor"
-        poor.mkdir()
-        (poor / "sh").symlink_to("/bin/dash")
-        for name in (*basic, *programs):
-            (poor / name).symlink_to(shutil.which(name, path="/usr/bin:/bin") or name)
-        self.path = str(poor)
-
-    def run(self, text: str) -> Completed:
-        done = subprocess.run(
-            ["sh"], input=text.encode(), capture_output=True, timeout=60, check=False, env={"PATH": self.path}
-        )
-        return Completed(status=done.returncode, stdout=done.stdout, stderr=done.stderr, seconds=0)
-
-    def step(self, step: str = "migrate", run: str = "1-0a1b2c3d", attempt: int = 1) -> RemoteStep:
-        return RemoteStep(control=str(self.control), run=run, step=step, attempt=attempt, boot_file=str(self.boot))
-
-    def start(
-        self, script: str, step: RemoteStep | None = None, *, secrets: Sequence[Secret] = (), timeout: float = 0.0
-    ) -> RemoteStep:
-        step = step or self.step()
-        started = parse_start(self.run(start_text(step, script, secrets=secrets, timeout=timeout)))
-        assert started.start is Start.STARTED, started
-        assert started.detached
-        return step
-
-    def look(self, step: RemoteStep, offset: int = 0, limit: int = 65536) -> Observation:
-        return parse_observation(self.run(observe_text(step, offset=offset, limit=limit)).stdout)
-
-    def until(self, step: RemoteStep, wanted: Callable[[Observation], bool], seconds: float = 30) -> Observation:
-        deadline = time.monotonic() + seconds
-        while not wanted(seen := self.look(step)):
-            assert time.monotonic() < deadline, seen
-            time.sleep(0.02)
-        return seen
-
-    def end(self, step: RemoteStep) -> Observation:
-        return self.until(step, lambda seen: seen.state in (StepState.ENDED, StepState.GONE))
-
-
-@pytest.fixture(params=SHELLS)
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalHost]:
-    if shutil.which(request.param) is None:
-        pytest.skip(f"there is no {request.param} here")
-    yield from living(LocalHost(tmp_path, request.param))
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Iterator[LocalHost]:
-    yield from living(LocalHost(tmp_path, "sh"))
-
-
-def living(host: LocalHost) -> Iterator[LocalHost]:
-    yield host
-    for file in [*host.control.glob("runs/*/*/pid"), *host.control.glob("runs/*/*/command")]:
-        pid, born, _ = file.read_text().split()
-        # A pid file may name anybody by now, or by a test's own doing.
-        if start_time(int(pid)) == born:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(int(pid), signal.SIGKILL)
-
-
-def pid_of(step: RemoteStep, name: str, seconds: float = 10) -> int:
-    file = Path(step.directory) / name
-    deadline = time.monotonic() + seconds
-    while not file.exists():
-        assert time.monotonic() < deadline, f"no {name}"
-        time.sleep(0.01)
-    return int(file.read_text().split()[0])
+from tests.services.hosts import LocalHost
 
 
 @pytest.mark.parametrize(
@@ -227,162 +124,6 @@ def test_of_concurrent_starts_exactly_one_starts(host: LocalHost, tmp_path: Path
     assert (tmp_path / "count").read_text().split() == ["0", "1", "2", "3", "4"]
 
 
-def test_a_killed_wrapper_leaves_the_command_running_and_then_an_unknown_end(host: LocalHost, tmp_path: Path) -> None:
-    step = host.start(f"until [ -e {tmp_path}/go ]; do sleep 1; done; echo finished")
-    pid_of(step, "command")
-    os.kill(pid_of(step, "pid"), signal.SIGKILL)
-    assert host.look(step).state is StepState.RUNNING
-    (tmp_path / "go").touch()
-    seen = host.end(step)
-    assert seen.state is StepState.GONE
-    assert seen.exit_status is None
-    assert seen.data == b"finished\n"
-
-
-def test_a_killed_command_has_its_signal_as_status(host: LocalHost) -> None:
-    step = host.start("sleep 60 & wait")
-    os.kill(pid_of(step, "command"), signal.SIGKILL)
-    assert host.end(step).exit_status == 137
-
-
-def test_everything_killed_at_once_is_gone_without_a_status(host: LocalHost) -> None:
-    step = host.start("sleep 60")
-    command = pid_of(step, "command")
-    os.kill(pid_of(step, "pid"), signal.SIGKILL)
-    os.killpg(command, signal.SIGKILL)
-    assert host.end(step).state is StepState.GONE
-
-
-def test_after_a_reboot_a_living_pid_is_not_taken_for_the_step(host: LocalHost) -> None:
-    step = host.start("sleep 60")
-    pid_of(step, "command")
-    assert host.look(step).state is StepState.RUNNING
-    host.boot.write_text("second-boot\n")
-    assert host.look(step).state is StepState.GONE
-    # And an abort must not kill whoever has that pid now.
-    parse_observation(host.run(abort_text(step, grace=1)).stdout)
-    os.kill(pid_of(step, "command"), 0)
-
-
-def test_a_reused_pid_is_not_taken_for_the_step(plain: LocalHost) -> None:
-    step = plain.start("true")
-    plain.end(step)
-    directory = Path(step.directory)
-    (directory / "rc").unlink()
-    for name in ("pid", "command"):
-        (directory / name).write_text(f"{os.getppid()} 1 first-boot\n")
-    assert plain.look(step).state is StepState.GONE
-    parse_observation(plain.run(abort_text(step, grace=1)).stdout)
-
-
-def test_a_timeout_ends_the_group_and_says_so(host: LocalHost) -> None:
-    step = host.start("sleep 300 & echo $!; wait", timeout=1)
-    seen = host.end(step)
-    assert (seen.exit_status, seen.reason) == (143, "timeout")
-    assert gone(int(seen.data))
-
-
-def test_a_command_that_ends_in_time_leaves_no_timer(plain: LocalHost) -> None:
-    step = plain.start("true", timeout=4321)
-    assert plain.end(step).reason == "exit"
-    assert not any(b"sleep\x004321" in line for line in command_lines())
-
-
-def test_an_abort_ends_the_group_kindly_first(host: LocalHost) -> None:
-    step = host.start("trap 'echo cleaning; exit 5' TERM; sleep 300 & wait")
-    pid_of(step, "command")
-    time.sleep(0.1)  # the trap is set after the pid is written; an earlier TERM would end it with 143
-    seen = parse_observation(host.run(abort_text(step, grace=10)).stdout)
-    assert (seen.state, seen.reason) == (StepState.ENDED, "abort")
-    assert seen.exit_status == 5
-    assert host.look(step).data == b"cleaning\n"
-
-
-def test_an_abort_kills_what_ignores_it(host: LocalHost) -> None:
-    step = host.start("trap '' TERM; echo ready; sleep 300")
-    host.until(step, lambda seen: seen.size > 0)
-    seen = parse_observation(host.run(abort_text(step, grace=1)).stdout)
-    assert (seen.state, seen.exit_status, seen.reason) == (StepState.ENDED, 137, "abort")
-
-
-def test_an_abort_right_after_the_start_still_finds_the_command(plain: LocalHost) -> None:
-    step = plain.start("sleep 300")
-    seen = parse_observation(plain.run(abort_text(step, grace=2)).stdout)
-    assert (seen.state, seen.reason) == (StepState.ENDED, "abort")
-
-
-def test_an_abort_after_the_end_changes_nothing(plain: LocalHost) -> None:
-    step = plain.start("exit 4")
-    plain.end(step)
-    seen = parse_observation(plain.run(abort_text(step)).stdout)
-    assert (seen.exit_status, seen.reason) == (4, "exit")
-    assert parse_observation(plain.run(abort_text(plain.step("never"))).stdout).state is StepState.ABSENT
-
-
-def test_secrets_reach_the_command_and_nothing_else(host: LocalHost, tmp_path: Path) -> None:
-    canary = f"canary-{random.Random().randbytes(8).hex()}'\n$(x) \"end"
-    probe = canary[:20].encode()
-    seen_in_proc: list[str] = []
-    stop = threading.Event()
-
-    def sample() -> None:
-        while not stop.is_set():
-            for kind in ("cmdline", "environ"):
-                for file in Path("/proc").glob(f"[0-9]*/{kind}"):
-                    try:
-                        if probe in file.read_bytes():
-                            seen_in_proc.append(f"{file} {file.with_name('cmdline').read_bytes()!r}")
-                    except OSError:
-                        continue
-
-    watcher = threading.Thread(target=sample)
-    watcher.start()
-    try:
-        script = 'sleep 1; printf %s "$OPSCONSOLE_SECRET_2" | sha256sum; echo "[$OPSCONSOLE_SECRET_3]"'
-        step = host.start(script, secrets=(Secret("one"), Secret(canary)), timeout=20)
-        seen = host.end(step)
-    finally:
-        stop.set()
-        watcher.join()
-    assert seen.data.split()[0].decode() == hashlib.sha256(canary.encode()).hexdigest()
-    assert b"[]" in seen.data
-    assert seen_in_proc == []
-    kept = [path for path in host.control.rglob("*") if path.is_file() and probe in path.read_bytes()]
-    assert kept == []
-
-
-@pytest.mark.parametrize("program", ["setsid", "perl", "python3", "php"])
-def test_each_way_to_detach_gives_a_session_of_its_own(plain: LocalHost, program: str) -> None:
-    if shutil.which(program, path="/usr/bin:/bin") is None:
-        pytest.skip(f"there is no {program} here")
-    plain.only(program)
-    step = plain.start("echo ok; exit 12", secrets=(Secret("x y"),), timeout=50)
-    wrapper = pid_of(step, "pid")
-    seen = plain.end(step)
-    assert (seen.exit_status, seen.data) == (12, b"ok\n")
-    step = plain.start("sleep 60", plain.step("other"))
-    wrapper, command = pid_of(step, "pid"), pid_of(step, "command")
-    assert os.getsid(wrapper) == wrapper
-    assert os.getsid(command) == command
-    assert parse_observation(plain.run(abort_text(step, grace=5)).stdout).exit_status == 143
-
-
-def test_a_host_that_cannot_detach_is_refused_unless_allowed(plain: LocalHost) -> None:
-    plain.only()
-    step = plain.step()
-    refused = parse_start(plain.run(start_text(step, "echo ran")))
-    assert refused.start is Start.UNDETACHABLE
-    assert "setsid" in refused.detail
-    assert plain.look(step).state is StepState.ABSENT
-    allowed = parse_start(plain.run(start_text(step, "echo ran; exit 3", attached=True)))
-    assert (allowed.start, allowed.detached) == (Start.STARTED, False)
-    seen = plain.end(step)
-    assert (seen.exit_status, seen.data) == (3, b"ran\n")
-    other = plain.step("other")
-    plain.run(start_text(other, "sleep 60", attached=True))
-    assert parse_observation(plain.run(abort_text(other, grace=5)).stdout).exit_status == 143
-
-
 def test_nothing_is_started_where_there_is_no_control_directory(plain: LocalHost, tmp_path: Path) -> None:
     plain.control.rmdir()
     answer = parse_start(plain.run(start_text(plain.step(), f"touch {tmp_path}/ran")))
@@ -440,21 +181,3 @@ def test_answers_that_are_none_are_unknown_and_never_success(plain: LocalHost) -
         assert "not known" in str(caught.value)
     greeting = Completed(status=0, stdout=b"Welcome!\nopsconsole-start started detached\n", stderr=b"", seconds=0)
     assert parse_start(greeting).start is Start.STARTED
-
-
-def gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
-
-
-def command_lines() -> list[bytes]:
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(file.read_bytes())
-        except OSError:
-            continue
-    return found
