@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -56,7 +57,7 @@ class ShellOf(FakeShell):
             start_new_session=True,
         )
         if self.deadly is not None and self.deadly.random() < 0.3:
-            timer = threading.Timer(self.deadly.random() * 0.03, os.killpg, (process.pid, signal.SIGKILL))
+            timer = threading.Timer(self.deadly.random() * 0.03, _kill, (process.pid,))
             timer.start()
             out, err = process.communicate(script.encode())
             timer.cancel()
@@ -84,3 +85,8 @@ def take(lock: EnvironmentLock, operator: Operator = ANA, token: str = "", why: 
     token = token or new_token()
     lock.take(holder_of(operator, token=token, why=why, at=SINCE, run=5))
     return token
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
