@@ -76,7 +76,7 @@ def freshness(found: Iterable[Snapshot[object]], mono: float) -> Freshness:
     error = ""
     if failing:
         age = failing[0].age(mono)
-        error = f"{failing[0].error} · last read {brief(age)} ago" if age is not None else f"{failing[0].error}"
+        error = f"{brief(age)} old: {failing[0].error}" if age is not None else f"{failing[0].error}"
     return Freshness(error, max(ages, default=None), any(each.stale(mono) for each in every), not ages and not failing)
 
 

@@ -147,6 +147,13 @@ def keep_cursor(before: Sequence[Row], at: int, after: Sequence[Row]) -> int:
     return min(index.values())
 
 
+def next_record(rows: Sequence[Row], at: int, by: int) -> int:
+    """The first row from `at` on, in steps of `by`, that takes the cursor; an index outside when there is none."""
+    while 0 <= at < len(rows) and rows[at].heading:
+        at += by
+    return at
+
+
 def keys(rows: Collection[Row]) -> frozenset[str]:
     """The keys of the rows that can be marked."""
     return frozenset(row.key for row in rows if not row.heading)

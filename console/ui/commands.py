@@ -211,8 +211,11 @@ def commands(where: str) -> tuple[Command, ...]:
 
 def bindings(where: str) -> list[Binding]:
     """Textual bindings of one place; their ids are the commands', so that a keymap can move them."""
+    # Priority reaches the application even while a dialog or an input has the keys.
+    first = where == "app"
     return [
-        Binding(command.keys, command.action, command.title, show=False, id=command.id) for command in commands(where)
+        Binding(command.keys, command.action, command.title, show=False, id=command.id, priority=first)
+        for command in commands(where)
     ]
 
 

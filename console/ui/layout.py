@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`compact`: one pane and a line for each other; `solo`: one pane alone; `wide`: more columns; `tall`: room for more
-    lines of a run."""
+    """`compact`: one pane and a line for each other; `solo`: one pane alone; `wide`: more columns;
+    `tall`: room for more lines of a run."""
 
     compact: bool
     solo: bool

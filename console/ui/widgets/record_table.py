@@ -18,7 +18,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from console.domain.untrusted import elide
-from console.present.table import Column, Placed, Row, arrange, changed_cells, keep_cursor, keys, place, widths
+from console.present import table
+from console.present.table import Column, Placed, Row
 from console.ui.commands import bindings
 from console.ui.messages import TextAsked
 from console.ui.widgets.draw import Drawn, fit
@@ -47,7 +48,7 @@ class RecordTable(Drawn, can_focus=True):
     ) -> None:
         super().__init__()
         self.columns = tuple(columns)
-        self.empty = empty
+        self._empty = empty
         self.header = header
         self.sortable = sortable
         self.rows: tuple[Row, ...] = ()
@@ -82,10 +83,22 @@ class RecordTable(Drawn, can_focus=True):
             return tuple(row for row in self._all if row.key in self.marked)
         return (self.current,) if self.current else ()
 
+    @property
+    def empty(self) -> str:
+        """What stands there without rows."""
+        return self._empty
+
+    @empty.setter
+    def empty(self, text: str) -> None:
+        if text != self._empty:
+            self._empty = text
+            if not self.rows:
+                self.refresh()
+
     def show(self, rows: Sequence[Row], *, mono: float = 0.0, stale: bool = False) -> None:
         """Shows these rows. Cursor and scroll stay on their keys; marks of rows that went are dropped."""
         self._all = tuple(rows)
-        kept = self.marked & keys(self._all)
+        kept = self.marked & table.keys(self._all)
         if kept != self.marked:
             self.marked = kept
             self.post_message(self.Changed())
@@ -96,7 +109,7 @@ class RecordTable(Drawn, can_focus=True):
 
     def use(self, columns: Sequence[Column], *, empty: str = "") -> None:
         """Other columns for other rows; order, marks and the cursor start anew."""
-        self.columns, self.empty = tuple(columns), empty
+        self.columns, self._empty = tuple(columns), empty
         self.rows, self._all, self.marked, self.order, self._at, self._top = (), (), frozenset(), None, -1, 0
         self._placed = ()
         self.refresh()
@@ -135,10 +148,10 @@ class RecordTable(Drawn, can_focus=True):
 
     def _order_rows(self, mono: float | None) -> None:
         column, reverse = self.order or (None, False)
-        after = arrange(self._all, pattern=self.pattern, column=column, reverse=reverse)
+        after = table.arrange(self._all, pattern=self.pattern, column=column, reverse=reverse)
         before, at, top = self.rows, self._at, self._top
         self.rows = after
-        self._at = keep_cursor(before, at, after)
+        self._at = table.keep_cursor(before, at, after)
         old = before[at].key if 0 <= at < len(before) else ""
         new = after[self._at].key if self._at >= 0 else ""
         if old and new != old and mono is not None:
@@ -153,11 +166,11 @@ class RecordTable(Drawn, can_focus=True):
 
     def _lay_out(self) -> bool:
         """Measures and places the columns; whether that differs from what is on the screen."""
-        wanted = widths(self.columns, self._all, cell_len)
+        wanted = table.widths(self.columns, self._all, cell_len)
         if self._placed and len(wanted) == len(self._widths):
             # Columns never shrink while shown: a number that loses a digit must not move the whole table.
             wanted = tuple(map(max, wanted, self._widths))
-        placed = place(self.columns, wanted, self._inner)
+        placed = table.place(self.columns, wanted, self._inner)
         self._widths = wanted
         changed = placed != self._placed
         self._placed = placed
@@ -173,7 +186,7 @@ class RecordTable(Drawn, can_focus=True):
             if old is None or new is None or old.key != new.key or (index == at) != (index == self._at) or new.heading:
                 self._refresh_line(index)
             else:
-                self._refresh_cells(index, changed_cells(old, new))
+                self._refresh_cells(index, table.changed_cells(old, new))
         if len(before) != len(self.rows):
             self.refresh(Region(self.size.width - 1, 0, 1, self.size.height))
 
@@ -228,23 +241,16 @@ class RecordTable(Drawn, can_focus=True):
 
     def action_cursor(self, by: int) -> None:
         """Moves over headings, and stops at the ends."""
-        at = self._at + by
-        while 0 <= at < len(self.rows) and self.rows[at].heading:
-            at += by
-        self._go(at)
+        self._go(table.next_record(self.rows, self._at + by, by))
 
     def action_page(self, by: int) -> None:
         """A screenful."""
-        self._nearest(max(0, min(len(self.rows) - 1, self._at + by * max(1, self._lines - 1))), by)
+        to = max(0, min(len(self.rows) - 1, self._at + by * max(1, self._lines - 1)))
+        self._go(table.next_record(self.rows, to, by))
 
     def action_edge(self, end: int) -> None:
         """First or last row."""
-        self._nearest(0 if end < 0 else len(self.rows) - 1, -end)
-
-    def _nearest(self, at: int, by: int) -> None:
-        while 0 <= at < len(self.rows) and self.rows[at].heading:
-            at += by
-        self._go(at)
+        self._go(table.next_record(self.rows, 0 if end < 0 else len(self.rows) - 1, -end))
 
     def action_open(self) -> None:
         """Enter."""
@@ -288,7 +294,7 @@ class RecordTable(Drawn, can_focus=True):
 
     def action_hunt(self, by: int) -> None:
         """The next row that matches the filter typed last, round the ends."""
-        found = {row.key for row in arrange(self.rows, pattern=self._hunted) if not row.heading}
+        found = {row.key for row in table.arrange(self.rows, pattern=self._hunted) if not row.heading}
         for step in range(1, len(self.rows) + 1):
             at = (self._at + by * step) % len(self.rows)
             if self.rows[at].key in found:
@@ -299,7 +305,6 @@ class RecordTable(Drawn, can_focus=True):
 
     @on(events.Resize)
     def _resized(self) -> None:
-        """Places the columns anew."""
         self._widths = ()
         self._placed = ()
         self._scroll_in()
@@ -308,29 +313,24 @@ class RecordTable(Drawn, can_focus=True):
 
     @on(events.Focus)
     def _focused(self) -> None:
-        """Shows the cursor."""
         self._refresh_line(self._at)
 
     @on(events.Blur)
     def _blurred(self) -> None:
-        """Hides the cursor."""
         self._refresh_line(self._at)
 
     @on(events.MouseScrollDown)
     def _wheeled_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel moves the cursor, so that it never leaves the screen."""
         event.stop()
         self.action_cursor(1)
 
     @on(events.MouseScrollUp)
     def _wheeled_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the cursor, so that it never leaves the screen."""
         event.stop()
         self.action_cursor(-1)
 
     @on(events.Click)
     def _clicked(self, event: events.Click) -> None:
-        """A click moves the cursor, a double click opens."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < self._head:
             return

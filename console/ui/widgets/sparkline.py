@@ -51,11 +51,10 @@ class Sparkline(Drawn):
     def render_line(self, y: int) -> Strip:
         """The one line; the words give way before the curve does."""
         width = self.size.width
-        if y or not self._bars:
-            return Strip.blank(width, self.rich_style)
         # One slice is no curve yet.
-        bars = f" {self.bars}  " if len(self._bars) > 1 else " "
-        pieces, used = [(bars, "dim")], len(bars)
+        if y or len(self._bars) < 2:
+            return Strip.blank(width, self.rich_style)
+        pieces, used = [(f" {self.bars}  ", "dim")], len(self.bars) + 3
         for text, state in self._words:
             if used + cell_len(text) <= width:
                 pieces.append((text, state or "dim"))
