@@ -28,9 +28,7 @@ class Painted(RecordTable):
         super().__init__(COLUMNS, empty="nothing yet")
         self.painted: list[tuple[Region, ...]] = []
 
-    def refresh(
-        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
-    ) -> Self:
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         self.painted.append(regions)
         super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         return self
