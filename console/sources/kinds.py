@@ -96,7 +96,7 @@ class TypedSource(Generic[T]):
 
     name: str
     every: float = 1.0
-    timeout: float = 5.0
+    timeout: float = 3.0
     kind: ClassVar[type[Any]]
 
     def encode(self, value: T) -> Json:
