@@ -6,6 +6,7 @@ open: autocommit is on, because an open one blocks a deploy's ALTER TABLE. Threa
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
@@ -81,7 +82,13 @@ class SqlClient:
         """Ends the session, at once."""
         session = self._session
         if session is not None:
-            session.close()
+            session.interrupt()
+        if self._lock.acquire(blocking=False):
+            # Otherwise the thread that runs a statement drops the session, which has just been ended under it.
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -110,6 +117,8 @@ class SqlClient:
         self._session = session
         session.limit(max(0.05, until - self._clock.monotonic()), until + _GRACE)
         if self._engine is None:
+            # Its pool logs what we report ourselves, and an unconfigured log goes to the terminal.
+            logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
             self._engine = sqlalchemy.create_engine(
                 "sqlite+pysqlite://" if isinstance(session, SqliteSession) else "mysql+pymysql://",
                 creator=self._create,
@@ -151,6 +160,9 @@ class SqlClient:
 
     def _failed(self, error: Exception, session: MySqlSession | SqliteSession, allowed: float) -> Exception:
         """Ours for a driver's error. A broken session is dropped, and its statement ended on the server."""
+        if session.ended:
+            self._drop()
+            return UnreachableError(f"{self._name}: the session was closed here")
         failure = translate(error, self._name, self._redactor, expired=session.expired, allowed=allowed)
         if failure.denied:
             self._denied()
@@ -164,9 +176,16 @@ class SqlClient:
         return lost if failure.broken is Broken.LOST else failure.error
 
     def _drop(self) -> None:
-        session, self._session, self._connection = self._session, None, None
+        session, connection = self._session, self._connection
+        self._session = self._connection = None
         if session is not None:
-            session.close()
+            session.interrupt()
+        if connection is not None:
+            try:
+                connection.invalidate()
+                connection.close()
+            except DRIVER_ERRORS:
+                pass
 
 
 class _LostError(Exception):

@@ -149,8 +149,13 @@ class MySqlSession:
         except (pymysql.err.MySQLError, OSError, OpsconsoleError):
             pass
 
-    def close(self) -> None:
-        """Ends the session, at once and without a word to the server."""
+    @property
+    def ended(self) -> bool:
+        """Never told apart from a link that broke."""
+        return False
+
+    def interrupt(self) -> None:
+        """Ends the session, from any thread, at once and without a word to the server."""
         if self._socket is not None:
             self._socket.close()
 
@@ -164,6 +169,7 @@ class SqliteSession:
         self._clock = clock
         self._until = 0.0
         self._connection: sqlite3.Connection | None = None
+        self.ended = False
 
     @property
     def expired(self) -> bool:
@@ -184,7 +190,7 @@ class SqliteSession:
         return connection
 
     def _late(self) -> bool:
-        return self._clock.monotonic() >= self._until
+        return self.ended or self._clock.monotonic() >= self._until
 
     def prepare(self, _dialect: str) -> None:
         """Refuses writes a second time."""
@@ -198,9 +204,11 @@ class SqliteSession:
     def kill(self) -> None:
         """Nothing runs on after its deadline."""
 
-    def close(self) -> None:
-        """Interrupts what runs and closes the file."""
-        connection = self._connection
-        if connection is not None:
-            connection.interrupt()
-            connection.close()
+    def interrupt(self) -> None:
+        """Ends what runs, from any thread, at once. The file is closed by the thread that uses it."""
+        self.ended = True
+        if self._connection is not None:
+            try:
+                self._connection.interrupt()
+            except sqlite3.ProgrammingError:
+                pass
