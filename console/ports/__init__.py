@@ -1,0 +1,41 @@
+"""The Protocols between layers: what a service asks of a client, a source of both, and the screen of all of them.
+
+Owns shapes only. Must not hold an implementation, nor name a driver.
+
+Threads: everything here may block up to its deadline and is called from `services.loop.Loop` threads, never from the
+screen's own thread, unless its sentence says "at once".
+"""
+
+from __future__ import annotations
+
+from console.ports.clients import Completed, Http, KeyValue, Reach, Row, Shell, Sql, Stream, TunnelSocket
+from console.ports.reading import Clock, Publish, Source
+from console.ports.screen import Background, Board, Checklists, FailedJobs, Polling, Runs, Tails, Windows
+from console.ports.state import Lease, MarkStore, Request, RunStore
+
+__all__ = [
+    "Background",
+    "Board",
+    "Checklists",
+    "Clock",
+    "Completed",
+    "FailedJobs",
+    "Http",
+    "KeyValue",
+    "Lease",
+    "MarkStore",
+    "Polling",
+    "Publish",
+    "Reach",
+    "Request",
+    "Row",
+    "RunStore",
+    "Runs",
+    "Shell",
+    "Source",
+    "Sql",
+    "Stream",
+    "Tails",
+    "TunnelSocket",
+    "Windows",
+]
