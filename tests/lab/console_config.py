@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,42 @@ def identity(world: World) -> dict[str, Any]:
     }
 
 
-def _host(world: World, node: Node, roles: list[str], key: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How the console is to reach the hosts: with which key, trusting which host keys, and through which ports of this
+    machine (by the host's number; a proxy listens there)."""
+
+    key: str
+    known_hosts: str
+    ports: Mapping[int, int]
+
+
+def _host(node: Node, roles: list[str], reached: Reached) -> dict[str, Any]:
+    port = reached.ports.get(node.number)
     target = {
-        "host": node.ip,
-        "port": node.ssh_port,
+        "host": "127.0.0.1" if port else node.ip,
+        "port": port or node.ssh_port,
         "user": node.user,
-        "identity_file": key,
-        "known_hosts": world.known_hosts,
+        "identity_file": reached.key,
+        "known_hosts": reached.known_hosts,
     }
     return {"ssh": target, "roles": roles, "path": node.path}
 
 
-def environment(world: World, key: str) -> dict[str, Any]:
+def _trust(world: World, directory: Path, ports: Mapping[int, int]) -> str:
+    """A known_hosts file that also knows the hosts behind their proxies."""
+    if not ports:
+        return world.known_hosts
+    text = Path(world.known_hosts).read_text()
+    for node in world.nodes:
+        if node.number in ports:
+            line = next(line for line in text.splitlines() if line.startswith(f"[{node.ip}]:"))
+            text += f"[127.0.0.1]:{ports[node.number]} {line.split(' ', 1)[1]}\n"
+    (directory / "known_hosts").write_text(text)
+    return str(directory / "known_hosts")
+
+
+def environment(world: World, reached: Reached) -> dict[str, Any]:
     """One environment as a mapping, tier normal."""
     return {
         "tier": "normal",
@@ -59,8 +84,8 @@ def environment(world: World, key: str) -> dict[str, Any]:
             "source": {"git": world.git_url, "ref": "main"},
         },
         "hosts": {
-            "web1": _host(world, world.node1, ["web", "worker", "primary"], key),
-            "web2": _host(world, world.node2, ["web", "worker"], key),
+            "web1": _host(world.node1, ["web", "worker", "primary"], reached),
+            "web2": _host(world.node2, ["web", "worker"], reached),
         },
         "health": [
             "/up",
@@ -79,6 +104,7 @@ def write(
     *,
     top: Mapping[str, Any],
     key: str,
+    ports: Mapping[int, int],
     actions: Mapping[str, str],
     changes: Mapping[str, Any],
 ) -> Path:
@@ -89,8 +115,9 @@ def write(
     """
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    plain = {**environment(world, key), **changes}
-    pinned = {**environment(world, key), "tier": "protected", "identity": identity(world), **changes}
+    reached = Reached(key=key, known_hosts=_trust(world, directory, ports), ports=ports)
+    plain = {**environment(world, reached), **changes}
+    pinned = {**environment(world, reached), "tier": "protected", "identity": identity(world), **changes}
     document = {
         "state": {"path": str(directory / "state")},
         **top,

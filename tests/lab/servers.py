@@ -84,11 +84,27 @@ class Servers:
         return found
 
 
+Address = tuple[str, int]
+
+
+def sockets(pid: int) -> list[tuple[Address, Address, bool]]:
+    """The TCP sockets (IPv4) a process has open: its own address, the other's, and whether it listens."""
+    mine = _sockets(pid)
+    return [(_address(fields[1]), _address(fields[2]), fields[3] == "0A") for fields in _table() if fields[9] in mine]
+
+
+def _table() -> list[list[str]]:
+    return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+
+
+def _address(text: str) -> Address:
+    packed, port = text.split(":")
+    return socket.inet_ntoa(bytes.fromhex(packed)[::-1]), int(port, 16)
+
+
 def _connections(ip: str, port: int) -> set[str]:
     """The socket numbers of the established connections at that local address."""
-    packed = socket.inet_aton(ip)[::-1].hex().upper()
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return {fields[9] for fields in map(str.split, lines) if fields[1] == f"{packed}:{port:04X}" and fields[3] != "0A"}
+    return {fields[9] for fields in _table() if _address(fields[1]) == (ip, port) and fields[3] != "0A"}
 
 
 def _sockets(pid: int) -> set[str]:

@@ -230,7 +230,8 @@ def supervisor_configuration(world: World, node: Node) -> None:
     path = Path(node.directory)
     (path / "supervisor").mkdir()
     logs = f"{node.path}/shared/storage/logs"
-    program = f"directory={node.current}\nuser={USER}\nstopasgroup=true\nkillasgroup=true\nredirect_stderr=true\n"
+    program = f"directory={node.current}\nuser={USER}\nautorestart=true\nstopasgroup=true\nkillasgroup=true\n"
+    program += "redirect_stderr=true\n"
     work = f"php {node.current}/artisan queue:work"
     (path / "supervisor/supervisord.conf").write_text(f"""[unix_http_server]
 file={path}/supervisor/control.sock

@@ -88,16 +88,23 @@ class Lab:
         *,
         top: Mapping[str, Any] | None = None,
         key: str = "",
+        ports: Mapping[int, int] | None = None,
         actions: Mapping[str, str] | None = None,
         **changes: Any,
     ) -> Path:
         """Writes a full configuration of the console with the environments `lab` and `labprod`; its path.
 
         `changes` are keys of both environments (None takes one away), `top` keys of the whole file, `actions` texts of
-        action files by name, `key` another private key.
+        action files by name, `key` another private key, `ports` the local ports of proxies by their host's number.
         """
         return console_config.write(
-            self.world, directory, top=top or {}, key=key or self.ssh_key, actions=actions or {}, changes=changes
+            self.world,
+            directory,
+            top=top or {},
+            key=key or self.ssh_key,
+            ports=ports or {},
+            actions=actions or {},
+            changes=changes,
         )
 
     # -- changing the application
