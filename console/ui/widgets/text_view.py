@@ -63,6 +63,7 @@ class TextView(Drawn, can_focus=True):
     @on(events.Resize)
     def _resized(self) -> None:
         self._clamp()
+        self.refresh()
 
     @on(events.MouseScrollDown)
     def _wheeled_down(self) -> None:

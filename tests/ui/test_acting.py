@@ -1,0 +1,269 @@
+"""From a key to a run: the banner's environment, refusals, plans, confirmation, and what must not get through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual import events
+
+from console.domain.actions import Action, Param, ParamType, StepSpec
+from console.domain.failures import FailedSummary
+from console.ui.screens.confirm import BriefConfirm, ConfirmScreen, PlanQuestion
+from console.ui.screens.params import ParamsScreen
+from console.ui.widgets.name_field import NameField
+from tests.fakes.screen import FakeWorld, living_world, make_world
+from tests.fakes.world_values import make_production, make_staging
+from tests.ui.driving import Driver, driven
+
+
+@pytest.fixture(autouse=True)
+def typed_slowly(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Keys a tenth of a second apart, whatever the test's own speed; a test may set the step."""
+    state = [0.1, 0.0]
+
+    def stamp(self: NameField, event: events.Key) -> float:
+        state[1] += state[0]
+        return state[1]
+
+    monkeypatch.setattr(NameField, "stamp", stamp)
+    return state
+
+
+@pytest.fixture
+def world() -> FakeWorld:
+    return living_world()
+
+
+async def asked(screen: Driver, kind: type[PlanQuestion] = ConfirmScreen) -> PlanQuestion:
+    """The question, once it has been painted."""
+    await screen.until(lambda: isinstance(screen.app.screen, kind))
+    question = screen.app.screen
+    assert isinstance(question, PlanQuestion)
+    await screen.until(lambda: question._drawn_at is not None)
+    return question
+
+
+async def test_keys_act_on_the_banner_never_on_the_cursor(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("1", "j")
+        row = screen.table(1).current
+        assert row is not None and row.key == "environment:staging"
+        await screen.press("D")
+        question = await asked(screen)
+        assert question.plan.environment == "production"
+        assert [planned[:2] for planned in world.runs.planned] == [("production", "deploy")]
+        await screen.press("escape")
+        assert world.runs.started == []
+
+
+async def test_the_plan_shows_hosts_steps_commands_notes_and_danger(world: FakeWorld) -> None:
+    world.runs.notes = ("2 migrations stay when rolled back",)
+    async with driven(world, (120, 40)) as screen:
+        await screen.press("D")
+        await asked(screen)
+        await screen.settle()
+        for shown in (
+            "▲ 2 migrations stay",
+            "deploy@web1.internal",
+            "now 20261121-3",
+            "php artisan migrate --force",
+            "destructive",
+            "once",
+            "9f8e7d6c5b4a",
+            "all probes for 2m",
+            "taken for the whole run",
+        ):
+            assert shown in screen.text
+
+
+async def test_a_protected_environment_wants_its_exact_name_two_seconds_after_the_plan(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("D")
+        question = await asked(screen)
+        assert isinstance(screen.app.focused, NameField)
+        await screen.press(*"productio", "enter")
+        assert "That is not production" in screen.text and screen.app.screen is question
+        await screen.press("n", "enter")
+        assert "two seconds" in screen.text and screen.app.screen is question
+        world.clock.advance(2.1)
+        await screen.press("enter")
+        await screen.until(lambda: world.runs.started)
+        plan, confirmation = world.runs.started[0]
+        assert (plan.environment, confirmation.typed, confirmation.yes) == ("production", "production", False)
+        await screen.until(lambda: screen.main.drawer_open)
+        assert world.runs.followed[-1] == 42
+
+
+async def test_pasted_text_is_not_a_typed_name(world: FakeWorld, typed_slowly: list[float]) -> None:
+    async with driven(world) as screen:
+        await screen.press("D")
+        await asked(screen)
+        world.clock.advance(5)
+        field = screen.app.screen.query_one(NameField)
+        field.post_message(events.Paste("production"))
+        await screen.until(lambda: "Type it" in screen.text)
+        assert field.value == ""
+        typed_slowly[0] = 0.005
+        await screen.press(*"production", "enter")
+        assert field.value != "production"
+        assert world.runs.started == []
+        await screen.press("ctrl+v")
+        assert field.value != "production"
+
+
+async def test_normal_tier_has_cancel_focused_and_run_asleep_for_two_seconds() -> None:
+    world = make_world(make_staging())
+    async with driven(world) as screen:
+        await screen.press("D")
+        await asked(screen)
+        assert screen.app.focused is not None and screen.app.focused.id == "cancel"
+        run = screen.app.screen.query_one("#run")
+        assert run.disabled
+        await screen.press("tab")
+        assert screen.app.focused.id == "cancel"
+        world.clock.advance(2.1)
+        await screen.until(lambda: not screen.app.screen.query_one("#run").disabled)
+        await screen.press("tab")
+        assert screen.app.focused is not None and screen.app.focused.id == "run"
+        await screen.press("enter")
+        await screen.until(lambda: world.runs.started)
+        assert world.runs.started[0][1].yes
+
+
+async def test_enter_on_the_focused_cancel_runs_nothing() -> None:
+    world = make_world(make_staging())
+    async with driven(world) as screen:
+        await screen.press("D")
+        await asked(screen)
+        world.clock.advance(5)
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.screen is screen.main)
+        assert world.runs.started == []
+
+
+async def test_a_refusal_says_why_and_plans_nothing(world: FakeWorld) -> None:
+    world.runs.refusals["production", "deploy"] = "read-only: U opens a change window"
+    async with driven(world) as screen:
+        await screen.press("D")
+        assert "deploy: read-only: U opens a change window" in screen.notices
+        assert world.runs.planned == []
+
+
+async def test_u_and_l_open_and_close_the_change_window_of_the_banner(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("1", "j", "U")
+        await screen.until(lambda: "change window 15:00 left" in screen.banner)
+        assert list(world.windows.windows) == ["production"]
+        world.clock.advance(61)
+        await screen.until(lambda: "13:59" in screen.banner)
+        await screen.press("L")
+        await screen.until(lambda: "read-only" in screen.banner)
+
+
+async def test_retry_names_the_frozen_set_in_one_line_and_runs_those_ids(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("4", "v", "space", "space")
+        ids = [job.uuid for job in world.failed.jobs[:2]]
+        await screen.press("r")
+        await asked(screen, BriefConfirm)
+        assert f"retry 2 failed jobs: {ids[0][:8]}, {ids[1][:8]}" in screen.text
+        # What fails meanwhile is not part of it.
+        newer = replace(world.failed.jobs[0], id=5000, uuid="newer")
+        summary = world.board.get("production", "failed_jobs")
+        assert summary is not None and isinstance(summary.value, FailedSummary)
+        page = replace(summary.value.page, jobs=(newer, *summary.value.page.jobs))
+        world.board.put("production", "failed_jobs", replace(summary.value, page=page))
+        world.clock.advance(3)
+        await screen.press(*"production", "enter")
+        await screen.until(lambda: world.runs.started)
+        assert world.runs.started[0][0].params["ids"] == ids
+
+
+async def test_a_group_stands_for_its_jobs(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("4", "j", "x")
+        await asked(screen, BriefConfirm)
+        assert "forget 24 failed jobs" in screen.text and "and 18 more" in screen.text
+        _, action, params = world.runs.planned[0]
+        assert action == "forget" and isinstance(params["ids"], list) and len(params["ids"]) == 24
+
+
+async def test_a_row_that_has_just_come_under_the_cursor_takes_no_key(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("4", "v")
+        world.clock.advance(10)
+        summary = world.board.get("production", "failed_jobs")
+        assert summary is not None and isinstance(summary.value, FailedSummary)
+        page = replace(summary.value.page, jobs=summary.value.page.jobs[1:])
+        before = screen.table(4).rows[0].key
+        world.board.put("production", "failed_jobs", replace(summary.value, page=page))
+        await screen.until(lambda: screen.table(4).rows[0].key != before)
+        world.clock.advance(0.3)
+        await screen.press("r")
+        assert any("has just changed" in notice for notice in screen.notices)
+        assert world.runs.planned == []
+        world.clock.advance(0.3)
+        await screen.press("r")
+        await asked(screen, BriefConfirm)
+
+
+async def test_asked_parameters_come_before_the_plan(world: FakeWorld) -> None:
+    ref = Param(name="ref", type=ParamType.GIT_REF, default="{app.source.ref}", ask=True, help="Branch or commit")
+    step = StepSpec(name="one", kind="shell", params={})
+    world.runs.declared = (Action(name="deploy", title="Deploy", steps=(step,), params=(ref,)),)
+    async with driven(world) as screen:
+        await screen.until(lambda: screen.main.acting is not None and screen.main.acting.names)
+        await screen.press("D")
+        await screen.until(lambda: isinstance(screen.app.screen, ParamsScreen))
+        await screen.settle()
+        assert "Branch or commit" in screen.text
+        assert world.runs.planned == []
+        await screen.press(*"hotfix", "enter")
+        await asked(screen)
+        assert world.runs.planned[0][2] == {"ref": "hotfix"}
+
+
+async def test_actions_an_environment_lacks_are_not_in_the_footer(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.until(lambda: "D deploy" in screen.text)
+        assert "B backup" not in screen.text and "W workers" not in screen.text
+
+
+async def test_what_planning_refuses_is_told_in_full(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    from console.errors import RefusedError
+
+    def refuse(*_: object) -> None:
+        raise RefusedError("mail fails now.", done="Nothing was changed.", fix="Pass allow_failing=mail.")
+
+    monkeypatch.setattr(world.runs, "plan", refuse)
+    async with driven(world) as screen:
+        await screen.press("D")
+        await screen.until(
+            lambda: any("mail fails now." in notice and "allow_failing" in notice for notice in screen.notices)
+        )
+        await screen.press("D")
+        await screen.settle()
+        assert sum("mail fails now." in notice for notice in screen.notices) == 2
+
+
+async def test_leaving_an_environment_drops_the_plan_that_was_being_made(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        world.background.held = True
+        await screen.press("D", "1", "j", "enter")
+        world.background.release()
+        await screen.settle()
+        assert screen.app.screen is screen.main
+        assert "staging" in screen.banner
+
+
+async def test_on_one_protected_environment_only_its_own_name_counts() -> None:
+    world = make_world(make_production())
+    async with driven(world) as screen:
+        await screen.press("D")
+        await asked(screen)
+        world.clock.advance(3)
+        for wrong in ("PRODUCTION", "production ", "prod"):
+            await screen.press(*(key if key != " " else "space" for key in wrong), "enter")
+            assert world.runs.started == []
+            screen.app.screen.query_one(NameField).value = ""

@@ -1,0 +1,115 @@
+"""The run drawer: steps by hosts, output, questions, and what is asked of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.domain.runs import EventKind
+from console.ui.screens.detail import DetailScreen
+from tests.fakes.screen import FakeWorld, living_world, start_deploy
+from tests.ui.driving import driven
+
+
+@pytest.fixture
+def world() -> FakeWorld:
+    return living_world()
+
+
+async def test_deploy_watch_and_tail_stand_on_one_screen(world: FakeWorld) -> None:
+    start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.settle()
+        for shown in ("0 Run  42", "ok  0:31", "running 0:09", "Migrating:", "lock held", "2/7"):
+            assert shown in screen.text
+        for pane in ("2 Queues", "3 Health", "6 Logs", "bulk-actions", "database"):
+            assert pane in screen.text
+
+
+async def test_a_closed_drawer_leaves_the_run_in_the_footer(world: FakeWorld) -> None:
+    start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.until(lambda: "run 42 deploy" in screen.text)
+        await screen.press("0", "0")
+        assert "0 Run" not in screen.text and "run 42 deploy" in screen.text
+
+
+async def test_news_of_a_run_appear_without_a_key(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="failed", exit_status=1)
+        await screen.until(lambda: "exit 1" in screen.text)
+
+
+async def test_the_end_is_told_with_what_it_offers(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
+        await screen.until(lambda: "gate mail failed" in screen.text)
+        world.runs.add(
+            run, EventKind.RUN_FINISHED, outcome="failed", detail="mail failed three times", offers=["rollback"]
+        )
+        await screen.until(lambda: "run 42 deploy: failed · offers rollback" in screen.notices)
+        await screen.until(lambda: "mail failed three times" in screen.text and "offers: rollback" in screen.text)
+        assert screen.main.drawer.has_class("-bad")
+
+
+async def test_a_question_is_shown_and_answered_by_its_words(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        world.runs.add(run, EventKind.OPERATOR_NEEDED, "migrate", question="Did it finish?", choices=["done", "failed"])
+        await screen.until(lambda: any("run 42 deploy asks: Did it finish?" in notice for notice in screen.notices))
+        await screen.press("0", "a", *"perhaps", "enter")
+        assert world.runs.asks == []
+        await screen.press("a", *"done", "enter")
+        await screen.until(lambda: world.runs.asks)
+        assert world.runs.asks == [(run, "answer", "done")]
+
+
+async def test_abort_is_typed_and_hold_goes_on_again(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0", "X", *"no", "enter")
+        assert world.runs.asks == []
+        await screen.press("X", *"abort", "enter")
+        await screen.press("h")
+        await screen.press("h")
+        await screen.until(lambda: len(world.runs.asks) == 3)
+        assert world.runs.asks == [(run, "abort", ""), (run, "hold", ""), (run, "go", "")]
+
+
+async def test_o_shows_the_whole_output_harmlessly(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.outputs[run, "migrate", "web1"] += b"\x1b]0;owned\x07 [bold]not markup[/bold]\n"
+    async with driven(world) as screen:
+        await screen.press("0", "o")
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        await screen.settle()
+        assert "Migrated:" in screen.text and "[bold]not markup[/bold]" in screen.text and "\x1b" not in screen.text
+
+
+async def test_without_a_run_the_drawer_says_the_next_step(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("0")
+        assert "no run yet" in screen.text
+        await screen.press("a", "X", "h", "o", "enter")
+        assert world.runs.asks == []
+
+
+async def test_a_small_screen_shows_the_drawer_alone(world: FakeWorld) -> None:
+    start_deploy(world, "production")
+    async with driven(world, (80, 24)) as screen:
+        await screen.until(lambda: "0 Run" in screen.text)
+        await screen.press("0")
+        await screen.settle()
+        assert "migrate" in screen.text and "1 Environments" in screen.text and "PROTECTED" in screen.text
+
+
+async def test_quitting_leaves_the_run_alone(world: FakeWorld) -> None:
+    start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("q")
+        await screen.until(lambda: screen.app._exit)
+        assert world.runs.asks == [] and screen.app.return_code == 0
