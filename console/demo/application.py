@@ -5,10 +5,12 @@ Owns what is on disk before anything runs. Must not serve or schedule: `ssh_serv
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import os
+import shlex
 import sqlite3
 import sys
 import tarfile
@@ -23,6 +25,7 @@ MIGRATIONS = (
     "2026_03_02_141500_create_orders_table",
 )
 NEW_MIGRATION = "2026_11_20_104512_add_index_to_orders"
+_LONGEST_LOG = 8 * 1024 * 1024
 PROGRAMS = {"laravel-worker": 2, "bulk-worker": 1}
 _SCHEMA = """
 create table if not exists migrations (id integer primary key autoincrement, migration text, batch integer);
@@ -92,8 +95,7 @@ def lay_out(environment: DemoEnvironment, *, redis_port: int, redis_password: st
         app = environment.app(host)
         for folder in ("releases", "shared/storage/logs", "shared/storage/framework", "shared/storage/app"):
             (app / folder).mkdir(parents=True, exist_ok=True)
-        (app / "shared" / ".env").write_text(_dotenv(environment, redis_port, redis_password, url))
-        (app / "shared" / ".env").chmod(0o600)
+        _write(app / "shared" / ".env", _dotenv(environment, redis_port, redis_password, url))
         for name, version in (("20261119101500", "1.8.0"), ("20261120083000", "1.9.0")):
             release = app / "releases" / name
             if not (app / "current").exists() and not release.exists():
@@ -109,7 +111,7 @@ def lay_out(environment: DemoEnvironment, *, redis_port: int, redis_password: st
                     for name in ("20261119101500", "20261120083000")
                 )
             )
-        environment.log(host).touch()
+        _trim(environment.log(host))
         _programs(environment, host)
 
 
@@ -121,7 +123,12 @@ def archives(root: Path) -> None:
         files = dict(_files(version, (*MIGRATIONS, NEW_MIGRATION)))
         if broken:
             files["BROKEN"] = "its health check answers 503\n"
-        with tarfile.open(folder / name, "w:gz") as archive:
+        # Without a time stamp: the same release has the same digest in every world.
+        with (
+            (folder / name).open("wb") as stream,
+            gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as archive,
+        ):
             for path, text in sorted(files.items()):
                 info = tarfile.TarInfo(path)
                 info.size = len(text.encode())
@@ -148,6 +155,18 @@ def _tree(folder: Path, version: str, migrations: tuple[str, ...]) -> None:
     (folder / "REVISION").write_text(hashlib.sha1(version.encode()).hexdigest() + "\n")  # noqa: S324  git's own form
 
 
+def _write(file: Path, text: str) -> None:
+    """A file that changes only when its text does: discovery asks again whenever it has changed."""
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+
+
+def _trim(log: Path) -> None:
+    if log.exists() and log.stat().st_size > _LONGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+    log.touch()
+
+
 def _database(environment: DemoEnvironment) -> None:
     environment.database.parent.mkdir(parents=True, exist_ok=True)
     with sqlite3.connect(environment.database, timeout=10) as connection:
@@ -158,7 +177,6 @@ def _database(environment: DemoEnvironment) -> None:
                 "insert into migrations (migration, batch) values (?, 1)", [(name,) for name in MIGRATIONS]
             )
     connection.close()
-    environment.database.chmod(0o600)
 
 
 def _dotenv(environment: DemoEnvironment, redis_port: int, redis_password: str, url: str) -> str:
@@ -188,14 +206,16 @@ def _programs(environment: DemoEnvironment, host: str) -> None:
     binaries.mkdir(parents=True, exist_ok=True)
     for command, module in (("php", "artisan"), ("supervisorctl", "supervisor")):
         script = binaries / command
-        text = (
-            "#!/bin/sh\n"
-            f"OPSCONSOLE_DEMO_HOST={environment.home(host)} OPSCONSOLE_DEMO_DATABASE={environment.database}\n"
-            "export OPSCONSOLE_DEMO_HOST OPSCONSOLE_DEMO_DATABASE\n"
-            f'exec "{sys.executable}" -m console.demo.{module} "$@"\n'
-        )
-        script.write_text(text)
-        script.chmod(0o755)
+        variables = {
+            "OPSCONSOLE_DEMO_HOST": str(environment.home(host)),
+            "OPSCONSOLE_DEMO_DATABASE": str(environment.database),
+            "OPSCONSOLE_DEMO_PID": str(os.getpid()),
+            # A console that is found by this variable must be found by its stand-ins too.
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        }
+        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items() if value)
+        _write(script, f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} -m console.demo.{module} "$@"\n')
+        script.chmod(0o700)
     state = environment.home(host) / "supervisor.json"
     if not state.exists():
         now = int(time.time())

@@ -80,8 +80,8 @@ class Load:
             try:
                 self._dispatch(connection, busy)
                 self._work(connection)
-            except sqlite3.OperationalError:
-                # a deploy's migration holds the file for a moment; the next tick finds it again
+            except (sqlite3.OperationalError, ValueError, redis.RedisError):
+                # A migration holds the file, or the state of the programs is being written: the next tick finds it.
                 continue
             for host in self._environment.hosts:
                 if self._random.random() < busy:

@@ -87,6 +87,12 @@ def _serve(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
     finally:
         for pipe in (process.stdout, process.stderr):
             pipe.close()
+        _close(channel)
+
+
+def _close(channel: paramiko.Channel) -> None:
+    # The client may have gone with its connection: then nothing is left to be closed.
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         channel.close()
 
 
@@ -133,15 +139,25 @@ def _hang_up(process: subprocess.Popen[bytes]) -> None:
 
 
 class SshHost:
-    """A listening SSH server for one host directory. `port` is known after construction."""
+    """A listening SSH server for one host directory. `port` is known after construction; OSError when it is taken."""
 
-    def __init__(self, name: str, home: Path, *, path: str, authorised: paramiko.PKey, ports: frozenset[int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        home: Path,
+        *,
+        path: str,
+        key: paramiko.PKey,
+        authorised: paramiko.PKey,
+        ports: frozenset[int],
+        port: int = 0,
+    ) -> None:
         self.name = name
-        self.key = paramiko.ECDSAKey.generate()
+        self.key = key
         self._authorised = authorised
         self._ports = ports
         self._environment = {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "USER": "demo", "SHELL": "/bin/sh"}
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._transports: list[paramiko.Transport] = []
         self._thread = threading.Thread(target=self._accept, name=f"demo-ssh-{name}", daemon=True)
@@ -155,6 +171,10 @@ class SshHost:
         self._listener.close()
         for transport in self._transports:
             transport.close()
+
+    def in_use(self) -> bool:
+        """Whether somebody is connected."""
+        return any(transport.is_active() for transport in self._transports)
 
     def known_hosts_line(self) -> str:
         """This host's line for a known_hosts file."""
@@ -197,7 +217,7 @@ def _tunnel(channel: paramiko.Channel, target: tuple[str, int]) -> None:
     try:
         upstream = socket.create_connection(target, timeout=5)
     except OSError:
-        channel.close()
+        _close(channel)
         return
     upstream.settimeout(None)
     with upstream, contextlib.suppress(OSError, EOFError):
@@ -213,4 +233,4 @@ def _tunnel(channel: paramiko.Channel, target: tuple[str, int]) -> None:
                 if not data:
                     break
                 channel.sendall(data)
-    channel.close()
+    _close(channel)

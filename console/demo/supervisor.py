@@ -20,14 +20,13 @@ def main(arguments: list[str]) -> int:
     """Runs one verb; the real tool's exit code (3 from `status` when a program is not running)."""
     file = Path(os.environ["OPSCONSOLE_DEMO_HOST"]) / "supervisor.json"
     verb, names = (arguments[0], arguments[1:]) if arguments else ("status", [])
-    if verb == "pid":
-        sys.stdout.write(f"{os.getppid()}\n")
-        return 0
     with file.open("r+") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         programs: dict[str, dict[str, Any]] = json.load(handle)
         if verb == "status":
             return _status(programs, names)
+        if verb == "pid":
+            return _pid(programs, names)
         if verb in ("reread", "update"):
             sys.stdout.write("No config updates to processes\n" if verb == "reread" else "")
             return 0
@@ -46,6 +45,22 @@ def _matching(programs: dict[str, dict[str, Any]], name: str) -> list[str]:
         return list(programs)
     group = name.removesuffix("*").removesuffix(":")
     return [full for full in programs if full == name or (full.split(":")[0] == group and ":" in full)]
+
+
+def _pid(programs: dict[str, dict[str, Any]], names: list[str]) -> int:
+    """supervisord's own without a name, else each program's."""
+    if not names:
+        sys.stdout.write(f"{os.environ['OPSCONSOLE_DEMO_PID']}\n")
+        return 0
+    code = 0
+    for name in names:
+        found = _matching(programs, name)
+        for full in found:
+            sys.stdout.write(f"{programs[full]['pid'] if programs[full]['state'] == 'RUNNING' else 0}\n")
+        if not found:
+            sys.stdout.write(f"No such process {name}\n")
+            code = 1
+    return code
 
 
 def _status(programs: dict[str, dict[str, Any]], names: list[str]) -> int:

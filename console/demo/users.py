@@ -1,90 +1,117 @@
-"""Who uses the demo's world: one small file a process, so that the world knows when it may end.
+"""Who uses the demo's world: one small file a process, and the runners of its state database.
 
-Owns registration, the check that a registered process still lives (pid and start time), and starting or joining the
-world. Must not import what the world itself needs.
+Owns the world's directory, registration, and the answer to whether anybody still needs the world. Must not start or
+end a world, nor import what the world itself needs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from console.errors import OpsconsoleError
+from console.errors import OpsconsoleError, UsageError
+from console.services.leases import start_time, surely_gone
 
-_START_DEADLINE = 30.0
+if TYPE_CHECKING:
+    from console.store.database import Database
+
+START_LOCK = "start.lock"
+"""Held by whoever starts a world, joins one, or ends as one; it also tells that a directory is a demo's."""
+WORLD_LOCK = "world.lock"
+"""Held by the world for as long as it lives: two can never serve one directory."""
 
 
-def start_time(pid: int) -> str:
-    """The kernel's start time of a process, empty when it is gone; pids are recycled, this pair is not."""
+def claim(root: Path) -> None:
+    """Makes the world's directories, mine alone. UsageError for a directory that holds something else."""
+    if root.is_dir() and any(root.iterdir()) and not (root / START_LOCK).exists():
+        raise UsageError(f"{root} holds something else.", done="Nothing was changed.", fix="Name an empty directory.")
+    for folder in (root, root / "users", root / "state"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise UsageError(f"{folder} belongs to somebody else.", done="Nothing was changed.", fix="Use --dir.")
+        folder.chmod(0o700)
+
+
+@contextlib.contextmanager
+def locked(file: Path, *, patience: float) -> Iterator[bool]:
+    """Holds a lock file for the block; yields False when it was held elsewhere for `patience` seconds."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + patience
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+        while not (mine := _taken(descriptor)) and time.monotonic() < until:
+            time.sleep(0.02)
+        yield mine
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def world_lives(root: Path) -> bool:
+    """Whether a world serves this directory now."""
+    with locked(root / WORLD_LOCK, patience=0) as free:
+        return not free
+
+
+@contextlib.contextmanager
+def registered(root: Path) -> Iterator[None]:
+    """Counts this process as a user of the world while the block lasts; a killed one stops counting by itself."""
+    mine = root / "users" / str(os.getpid())
+    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(start_time(os.getpid()) or "")
+    try:
+        yield
+    finally:
+        mine.unlink(missing_ok=True)
 
 
 def living_users(root: Path) -> int:
     """How many registered processes still live; files of dead ones are removed."""
     count = 0
     for file in (root / "users").glob("*"):
-        if file.read_text() == start_time(int(file.name)):
+        try:
+            born, pid = file.read_text(), int(file.name)
+        except (OSError, ValueError):
+            continue
+        now = start_time(pid)
+        # Pids are recycled, a pid with its start time is not. An empty file is being written at this moment.
+        if now is not None and born in ("", now):
             count += 1
         else:
             file.unlink(missing_ok=True)
     return count
 
 
-@contextlib.contextmanager
-def joined(root: Path) -> Iterator[Path]:
-    """Registers this process as a user, starts the world unless it lives, and yields the configuration's path."""
-    for folder in (root, root / "users", root / "state"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    mine = root / "users" / str(os.getpid())
-    mine.write_text(start_time(os.getpid()))
-    try:
-        yield _ensure(root)
-    finally:
-        mine.unlink(missing_ok=True)
+class Runners:
+    """The runners of the demo's state database. For one thread."""
 
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._database: Database | None = None
 
-def _running(root: Path) -> Path | None:
-    try:
-        world = json.loads((root / "world.json").read_text())
-        command = Path(f"/proc/{world['pid']}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return Path(world["config"]) if b"console.demo.world" in command else None
+    def any_alive(self) -> bool:
+        """Whether a run has a living runner; False also when the database cannot be read."""
+        from console.store.database import open_database
+        from console.store.files import NAME
+        from console.store.leases import Leases
 
-
-def _ensure(root: Path) -> Path:
-    with (root / "start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        config = _running(root)
-        if config is not None:
-            return config
-        (root / "world.json").unlink(missing_ok=True)
-        with (root / "world.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "console.demo.world", str(root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + _START_DEADLINE
-        while time.monotonic() < deadline and process.poll() is None:
-            config = _running(root)
-            if config is not None:
-                return config
-            time.sleep(0.05)
-    raise OpsconsoleError(
-        "The demo's world did not start.", done="Nothing else was started.", fix=f"Its log is {root / 'world.log'}."
-    )
+        if not (self._state / NAME).exists():
+            return False
+        try:
+            self._database = self._database or open_database(self._state)
+            leases = Leases(self._database).all()
+        except OpsconsoleError:
+            return False
+        return any(lease.name.startswith("run ") and not surely_gone(lease.holder) for lease in leases)

@@ -17,13 +17,13 @@ _BUSY = 400
 
 
 class HealthServer(ThreadingHTTPServer):
-    """One environment's web server on a free loopback port."""
+    """One environment's web server on a loopback port (0: a free one)."""
 
     daemon_threads = True
 
-    def __init__(self, environment: DemoEnvironment) -> None:
+    def __init__(self, environment: DemoEnvironment, port: int = 0) -> None:
         self.environment = environment
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__(("127.0.0.1", port), _Answer)
 
     @property
     def url(self) -> str:

@@ -95,7 +95,7 @@ class Planner:
         if source is None:
             raise UsageError("There is no code to deploy from.", fix="Set `app.source` of the environment.")
         if source.archive:
-            archive = surveying.read_archive(source.archive)
+            archive = surveying.read_archive(_chosen_archive(action, params) or source.archive)
             ref = posixpath.basename(archive.path)
             return Target(release=release, creates=True, commit=archive.sha256, ref=ref, archive=archive)
         asked = [params.get(param.name) for param in action.params if param.type is ParamType.GIT_REF]
@@ -161,6 +161,17 @@ class Planner:
             return None, [*notes, "No probe is left for the gate: it is left out."]
         spec = action.gate
         return GateSpec(probes=judged, duration=spec.duration, every=spec.every, on_failure=spec.on_failure), notes
+
+
+def _chosen_archive(action: Action, params: Mapping[str, Json]) -> str:
+    """The archive that an action names itself, by a parameter `archive` of type path; empty for the environment's."""
+    for param in action.params:
+        value = params.get(param.name)
+        if param.type is ParamType.PATH and param.name == "archive" and isinstance(value, str) and value:
+            if not posixpath.isabs(value):
+                raise UsageError("--param archive: an absolute path on this machine.")
+            return value
+    return ""
 
 
 def binding_hash(environment: Environment, action: Action) -> str:

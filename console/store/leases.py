@@ -26,6 +26,12 @@ class Leases:
             found = connection.execute(select(rows).where(rows.c.name == name)).one_or_none()
         return None if found is None else Lease(name=found.name, holder=found.holder, counter=found.counter)
 
+    def all(self) -> tuple[Lease, ...]:
+        """Every lease that anybody has."""
+        with self._database.read() as connection:
+            found = connection.execute(select(schema.leases).order_by(schema.leases.c.name)).all()
+        return tuple(Lease(name=row.name, holder=row.holder, counter=row.counter) for row in found)
+
     def take(self, name: str, holder: str) -> Lease:
         """Takes a free lease. LockHeldError when somebody has it."""
         rows = schema.leases
