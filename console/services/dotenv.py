@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 _ASSIGNMENT = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*
-    (?:"(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | (?P<bare>[^\r\n]*))""",
+    (?:"(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>[^']*)' | (?P<bare>[^\r\n]*))""",
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
-_COMMENT = re.compile(r"(?:^|[ \t])#.*")
+_COMMENT = re.compile(r"#.*")
 _NESTED = re.compile(r"\$\{([A-Za-z0-9_.]+)\}")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
@@ -38,7 +38,7 @@ def parse(text: str) -> dict[str, str]:
 
 def _value(match: re.Match[str], before: Mapping[str, str]) -> str:
     if match["single"] is not None:
-        return match["single"].replace("\\'", "'").replace("\\\\", "\\")
+        return match["single"]
     if match["double"] is not None:
         text = _ESCAPE.sub(_unescape, match["double"])
         return _expand(text, before).replace(_HIDDEN_DOLLAR, "$")
