@@ -51,7 +51,7 @@ def shell_to(lab: Lab, user: str = USER) -> Iterator[SshShell]:
 def control_of(lab: Lab, user: str) -> Iterator[str]:
     """A control directory of that account on the host."""
     with shell_to(lab, user) as shell:
-        made = shell.run("umask 007; d=$(mktemp -d /tmp/opsconsole-test.XXXXXX) && chmod 2770 $d && echo $d")
+        made = shell.run("umask 007; d=$(mktemp -d) && chmod 2770 $d && echo $d")
         directory = made.stdout.decode().strip()
         assert directory, made
         yield directory
