@@ -19,14 +19,18 @@ from console.ports import Clock, Completed
 _CHUNK = 65_536
 _GATHER = 0.03
 COMMAND = "exec /bin/sh"
+MARK = b"\x1eopsconsole\x1e\n"
 
 
 def wrapped(script: str) -> bytes:
     """The script as it goes over stdin: parsed whole before any of it runs, its commands reading an empty stdin.
 
-    A link that breaks in the middle leaves the brace open, so that nothing runs at all.
+    A link that breaks in the middle leaves the brace open, so that nothing runs at all. The mark tells where the
+    script's output begins: an account's .bashrc may have printed something before.
     """
-    return f"export LC_ALL=C\n{{ :\n{script}\n}} </dev/null\n".encode("utf-8", "surrogateescape")
+    return f"export LC_ALL=C; printf '\\036opsconsole\\036\\n'\n{{ :\n{script}\n}} </dev/null\n".encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 class _Bell:
@@ -51,6 +55,7 @@ class Process:
 
     def __init__(self, link: Link, channel: paramiko.Channel, command: str) -> None:
         self._link = link
+        self._before: bytes | None = b"" if command == COMMAND else None
         self.channel = channel
         self._bell = _Bell()
         for buffer in (channel.in_buffer, channel.in_stderr_buffer):
@@ -85,13 +90,25 @@ class Process:
         return sent
 
     def drain(self) -> tuple[bytes, bytes]:
-        """What both streams hold now."""
+        """What both streams hold now; of the output, what a script printed."""
+        ended = self.ended
         out, errors = [], []
         while self.channel.recv_ready():
             out.append(self.channel.recv(_CHUNK))
         while self.channel.recv_stderr_ready():
             errors.append(self.channel.recv_stderr(_CHUNK))
-        return b"".join(out), b"".join(errors)
+        return self._since_mark(b"".join(out), ended), b"".join(errors)
+
+    def _since_mark(self, data: bytes, ended: bool) -> bytes:
+        if self._before is None:
+            return data
+        data = self._before + data
+        noise, mark, rest = data.partition(MARK)
+        if mark or ended or len(noise) > _CHUNK:
+            self._before = None
+            return rest if mark else noise
+        self._before = data
+        return b""
 
     def wait(self, seconds: float) -> None:
         """Until there may be something to drain."""
@@ -176,15 +193,16 @@ class ChannelStream:
         self._host = host
         self._release = release
         self._handed = 0.0
-        self._left = b""
+        self._held = b""
+        self._at = 0
 
     def read(self, limit: int = 65536, timeout: float = 1.0) -> bytes | None:
         """The next bytes: b"" when none came within `timeout` s, None at the end. UnreachableError on a dead link."""
         until = self._clock.monotonic() + timeout
-        while not self._left:
+        while self._at >= len(self._held):
             ended = self._process.ended
-            self._left, _ = self._process.drain()
-            if self._left:
+            self._held, self._at = self._process.drain()[0], 0
+            if self._held:
                 break
             if ended:
                 self._end()
@@ -195,7 +213,8 @@ class ChannelStream:
             self._process.wait(left)
             self._gather()
         self._handed = self._clock.monotonic()
-        data, self._left = self._left[:limit], self._left[limit:]
+        data = self._held[self._at : self._at + limit]
+        self._at += len(data)
         return data
 
     def _gather(self) -> None:

@@ -32,6 +32,7 @@ _VERSION = 1
 _RECHECK = 30.0
 _FORGET_EVERY = 60.0
 _ASK_DEADLINE = 10.0
+_RECHECK_DEADLINE = 5.0
 _PROBE_DEADLINE = 30.0
 
 
@@ -109,7 +110,7 @@ class Discovery:
         if found is not None and now - found.checked < _RECHECK:
             return found
         try:
-            answer = self._ask(probe=False)
+            answer = self._ask(probe=False, deadline=_ASK_DEADLINE if found is None else _RECHECK_DEADLINE)
         except OpsconsoleError:
             if found is None:
                 raise
@@ -159,11 +160,11 @@ class Discovery:
             )
         return facts_of({}, {})
 
-    def _ask(self, *, probe: bool) -> Answer:
+    def _ask(self, *, probe: bool, deadline: float = _ASK_DEADLINE) -> Answer:
         paths = self._environment.paths(self._environment.primary())
         nonce = secrets.token_hex(12)
         script = discovery_probe.question(paths, self._environment.app.php, nonce, probe=probe)
-        done = self._shell().run(script, deadline=_PROBE_DEADLINE if probe else _ASK_DEADLINE, limit=1_048_576)
+        done = self._shell().run(script, deadline=_PROBE_DEADLINE if probe else deadline, limit=1_048_576)
         return discovery_probe.cut(done.stdout, done.stderr, nonce)
 
     # --- the memory on disk ------------------------------------------------------------------------------------------
@@ -202,7 +203,9 @@ class Discovery:
         }
         aside = self._file.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The state directory by itself first: `parents` would leave it open to others.
+            self._file.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(canonical(kept).encode("ascii"))

@@ -91,6 +91,28 @@ def test_a_host_that_allows_fewer_sessions_gets_more_connections(tmp_path: Path,
         server.stop()
 
 
+def test_what_an_account_prints_at_login_is_not_output(tmp_path: Path, sshd: Sshd) -> None:
+    server = Sshd(tmp_path / "loud", options=('ForceCommand echo welcome; eval "$SSH_ORIGINAL_COMMAND"',)).prepare()
+    server.start()
+    shell = server.shell()
+    try:
+        assert shell.run("echo out").stdout == b"out\n"
+        assert shell.run("printf x; exit 2").stdout == b"x"
+        stream = shell.stream("echo one; sleep 0.1; echo two")
+        assert b"".join(iter(lambda: stream.read(timeout=5), None)) == b"one\ntwo\n"
+        shell.put(str(tmp_path / "file"), [b"exact"])
+        assert (tmp_path / "file").read_bytes() == b"exact"
+    finally:
+        shell.close()
+        server.stop()
+
+
+def test_a_long_stream_is_whole(shell: SshShell) -> None:
+    stream = shell.stream('i=0; while [ $i -lt 3000 ]; do echo "line $i of a stream that has many"; i=$((i+1)); done')
+    data = b"".join(iter(lambda: stream.read(1000, timeout=5), None))
+    assert data == b"".join(b"line %d of a stream that has many\n" % n for n in range(3000))
+
+
 def test_many_threads_share_one_shell(shell: SshShell) -> None:
     with ThreadPoolExecutor(12) as pool:
         done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from console.clients import ssh_connect, ssh_transport
-from console.clients.ssh_channels import wrapped
+from console.clients.ssh_channels import MARK, wrapped
 from console.errors import DeadlineError, UnreachableError
 from tests.clients.conftest import Sshd
 from tests.lab.proxy import Proxy
@@ -169,4 +169,4 @@ def test_a_wrapped_script_keeps_its_status_and_its_commands_have_no_stdin(shell:
         ("exec sh -c 'exit 5'", 5, b""),
     ]:
         done = subprocess.run(shell, input=wrapped(script), capture_output=True, check=False, timeout=10)
-        assert (done.returncode, done.stdout) == (status, out), script
+        assert (done.returncode, done.stdout) == (status, MARK + out), script
