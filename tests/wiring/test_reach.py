@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from console.clients import ssh_transport
 from console.clients.ssh import SshShell
 from console.config.load import load_config
 from console.domain.environment import Environment
@@ -19,6 +20,7 @@ from console.errors import QueryError, UnreachableError, UsageError
 from console.ports import Completed, Reach
 from console.services.loop import SystemClock
 from console.wiring.reach import open_reach
+from tests.lab.proxy import Proxy
 from tests.lab.world import Lab
 
 
@@ -137,6 +139,56 @@ def test_the_second_start_asks_no_php(lab: Lab, tmp_path: Path, monkeypatch: pyt
     assert again.facts().redis["default"].password.reveal() == lab.redis.password
     assert len(scripts) == 1 and "<?php" not in scripts[0]
     again.close()
+
+
+def until_it_works(ask: Callable[[], object], seconds: float) -> None:
+    """Asks again, as a poller does, until an answer comes."""
+    begun = time.monotonic()
+    while True:
+        try:
+            ask()
+            return
+        except UnreachableError:
+            assert time.monotonic() - begun < seconds, "it did not recover in time"
+            time.sleep(0.1)
+
+
+def test_a_silent_link_fails_every_reader_and_all_recover(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_transport, "BEAT", 0.2)
+    monkeypatch.setattr(ssh_transport, "_TICK", 0.05)
+    with Proxy((lab.node1.ip, lab.node1.ssh_port)) as proxy:
+        config = load_config(lab.write_config(tmp_path, ports={1: proxy.port}))
+        reach = open_reach(config.environment("lab"), clock=SystemClock(), state_dir=tmp_path / "state")
+        session, redis, web2 = reach.sql(""), reach.redis("default"), reach.shell("web2")
+        asks: list[Callable[[], object]] = [
+            lambda: session.query("SELECT 1", deadline=2),
+            lambda: redis.pipeline([("PING",)], deadline=2),
+            lambda: reach.shell("web1").run("true", deadline=2),
+        ]
+        for ask in asks:
+            ask()
+        proxy.blackhole()
+        begun = time.monotonic()
+        for ask in asks:
+            with pytest.raises(UnreachableError):
+                ask()
+        assert time.monotonic() - begun < 15
+        assert web2.run("true").status == 0, "the other host is not concerned"
+        assert reach.facts().laravel, "what is known stays known"
+        proxy.forward()
+        for ask in asks:
+            until_it_works(ask, 15)
+        proxy.reset()
+        begun = time.monotonic()
+        with pytest.raises(UnreachableError):
+            while True:
+                asks[1]()
+                assert time.monotonic() - begun < 5
+        for ask in asks:
+            until_it_works(ask, 15)
+        reach.close()
 
 
 @pytest.mark.bench
