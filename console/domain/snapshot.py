@@ -13,7 +13,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 Key = tuple[str, ...]
 """What `publish` is told: `("source", ENVIRONMENT, SOURCE)`, `("run", ID)`, `("runs", ENVIRONMENT)`,
-`("checklist", ENVIRONMENT)`, `("logs", ENVIRONMENT)`, `("window", ENVIRONMENT)`, `("answer", TICKET)`."""
+`("checklist", ENVIRONMENT)`, `("logs", ENVIRONMENT)`, `("window", ENVIRONMENT)`, `("answer", TICKET)`,
+`("link", ENVIRONMENT, HOST)` when a host's connection comes up or goes down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
