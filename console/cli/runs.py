@@ -122,7 +122,7 @@ def resume(config_path: Path | None, as_json: bool, run: int, detach: bool) -> i
             raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
         desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
         desk.start(run)
-        return 0 if detach else follow(desk, run, as_json=as_json)
+        return 0 if detach else follow(desk, run, as_json=as_json, started=True)
 
 
 @runs.command()
@@ -155,6 +155,9 @@ def _living(desk: Desk, run: int) -> bool:
 
 def _view(desk: Desk, row: RunRow) -> RunView:
     view = fold(start_view(row), desk.state.runs.events(row.id))
+    if view.outcome is None and view.state is not RunState.CONFIRMED and not _living(desk, row.id):
+        # A runner that has ended meanwhile has written so before it gave up its lease.
+        view = fold(view, desk.state.runs.events(row.id, view.last_seq))
     if view.outcome is None and view.state is not RunState.CONFIRMED and not _living(desk, row.id):
         return abandoned(view, at=desk.state.clock.now())
     return view

@@ -5,12 +5,13 @@ Owns the decisions. Reading is `survey`'s, scripts are the step kinds'. Must not
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from console.domain import git
-from console.domain.actions import Action, GateSpec, ParamType, StepSpec
+from console.domain.actions import Action, GateSpec, Param, ParamType, StepSpec
 from console.domain.documents import Json, digest
 from console.domain.environment import Environment, Host
 from console.domain.health import ProbeSpec, Status
@@ -19,8 +20,9 @@ from console.domain.planning import PlanContext, Target
 from console.domain.policy import Operator
 from console.domain.releases import common_candidate, next_name
 from console.domain.runs import Plan, PlannedHost, PlannedStep
+from console.domain.templates import fill
 from console.domain.untrusted import Raw
-from console.errors import RefusedError, RemoteError, UsageError
+from console.errors import OpsconsoleError, RefusedError, RemoteError, UsageError
 from console.ports import Clock, Reach
 from console.services import survey as surveying
 from console.services.advice import cache_advice, key_advice, migration_advice
@@ -177,6 +179,23 @@ def _chosen_archive(action: Action, params: Mapping[str, Json]) -> str:
 def binding_hash(environment: Environment, action: Action) -> str:
     """What of the configuration a plan is bound to: the environment's resolved section and the action's file."""
     return digest({"environment": environment.config_hash, "action": action.digest})
+
+
+def as_offered(action: Action, environment: Environment) -> Action:
+    """The action as this environment is asked for it: defaults filled in, and no git ref where an archive is deployed;
+    at once."""
+    source, scope = environment.app.source, _scope(environment, action)
+
+    def fitted(param: Param) -> Param:
+        default, ask = param.default, param.ask
+        if param.type is ParamType.GIT_REF and source is not None and source.archive:
+            ask = False
+        with contextlib.suppress(OpsconsoleError):
+            # What only a host or the plan can say stays as it was declared.
+            default = fill(default, scope) if isinstance(default, str) else default
+        return replace(param, default=default, ask=ask)
+
+    return replace(action, params=tuple(fitted(param) for param in action.params))
 
 
 def check_needs(action: Action, environment: Environment) -> None:

@@ -27,7 +27,7 @@ from console.services.confirming import check_confirmation, refusal
 from console.services.leases import alive
 from console.services.lock import new_token
 from console.services.loop import Loop
-from console.services.planner import Planner, check_needs
+from console.services.planner import Planner, as_offered, check_needs
 
 if TYPE_CHECKING:
     from console.store.leases import Leases
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _EVERY = 0.2
 _TAIL = 65536
 _RECENT = 30
-_BIRTH = 15.0
+_BIRTH = 30.0
 _ORDER = ("deploy", "rollback", "cleanup")
 ABANDONED = ("resume", "abort")
 """What can be answered when a run has no runner any more."""
@@ -94,7 +94,7 @@ class LiveRuns:
         """Every action the environment can have, in key order; those for single failed jobs belong to their pane."""
         target = self._environment(environment)
         able = [
-            action
+            as_offered(action, target)
             for action in self._desk.actions
             if not any(param.type is ParamType.UUIDS and param.required for param in action.params)
             and _needs_met(action, target)
@@ -142,11 +142,9 @@ class LiveRuns:
     def view(self, run: int) -> RunView:
         """The run folded so far; at once for runs being followed."""
         with self._lock:
-            view = self._views.get(run)
-        if view is None:
-            self.follow(run)
-            view = self._views[run]
-        return self._with_liveness(view)
+            if run not in self._views:
+                self.follow(run)
+            return self._with_liveness(self._views[run])
 
     def follow(self, run: int) -> None:
         """From now on publishes `("run", ID)` whenever there is more."""
@@ -169,7 +167,7 @@ class LiveRuns:
         with self._lock:
             run = self._newest.get(environment)
             view = self._views.get(run) if run is not None else None
-        return self._with_liveness(view) if view is not None else None
+            return self._with_liveness(view) if view is not None else None
 
     def ask(self, run: int, kind: str, body: str = "") -> None:
         """Hands the runner a request; when no runner lives, one is started to take it."""
@@ -230,15 +228,22 @@ class LiveRuns:
             open_runs = [run for run, view in self._views.items() if view.outcome is None]
         for run in open_runs:
             living = alive(self._desk.leases, lease_name(run))
-            if self._alive.get(run) != living:
+            if self._alive.get(run) == living:
+                continue
+            with self._lock:
                 self._alive[run] = living
-                self._publish(("run", str(run)))
+                # A runner that has ended has written so before it gave up its lease.
+                self._catch_up(run)
+            self._publish(("run", str(run)))
 
     def _catch_up(self, run: int) -> bool:
         view = self._views[run]
         events = self._desk.store.events(run, view.last_seq)
         if not events:
             return False
+        if not self._alive.get(run, True):
+            # Whoever wrote them took the lease first, maybe after we last looked; events read, the lease is true again.
+            self._alive[run] = alive(self._desk.leases, lease_name(run))
         self._views[run] = fold(view, events)
         grown = {(event.step, event.host) for event in events if event.kind is EventKind.STEP_OUTPUT}
         for step, host in grown:

@@ -1,0 +1,162 @@
+"""Runs as people see them while runners come and go: nobody is asked about a runner that lives, or that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from console.domain.actions import Action, Param, ParamType
+from console.domain.environment import AppSpec, CodeSource
+from console.domain.plan_codec import plan_hash
+from console.domain.policy import Confirmation
+from console.domain.runs import EventKind, RunState
+from console.ports import Lease
+from console.services.leases import new_holder
+from console.services.planner import Planner, as_offered
+from console.services.runs import LiveRuns, RunDesk, lease_name, store_confirmed
+from console.services.windows import SessionWindows
+from console.steps import step_kinds
+from console.store.leases import Leases
+from console.store.windows import WindowRows
+from tests.fakes.reach import make_environment
+from tests.services.acting import OPERATOR, Stage, action, step
+
+
+class WatchedLeases(Leases):
+    """Counts the looks at leases; `before` happens just before the next one, once."""
+
+    looks = 0
+    before: Callable[[], None] | None = None
+
+    def read(self, name: str) -> Lease | None:
+        deed, self.before = self.before, None
+        if deed is not None:
+            deed()
+        found = super().read(name)
+        self.looks += 1
+        return found
+
+
+class Watcher:
+    """Runs being followed, and every state that anybody who listens has seen."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.leases = WatchedLeases(stage.database)
+        self.seen: list[RunState] = []
+        windows = SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock)
+        desk = RunDesk(
+            environments=(stage.environment,),
+            actions=(),
+            store=stage.store,
+            leases=self.leases,
+            audit=stage.audit,
+            windows=windows,
+            planner=Planner(kinds=step_kinds(), clock=stage.clock),
+            reach=lambda _name: stage.reach,
+            operator=OPERATOR,
+            clock=stage.clock,
+            start=lambda _run: None,
+        )
+        self.runs = LiveRuns(desk, self._published)
+        plan = stage.plan(action(step("one", "true")))
+        said = Confirmation(plan_hash=plan_hash(plan), operator=OPERATOR, typed="", yes=True)
+        self.run = store_confirmed(stage.store, plan, said, at=stage.clock.now())
+
+    def _published(self, key: tuple[str, ...]) -> None:
+        if key[0] == "run":
+            self.seen.append(self.runs.view(int(key[1])).state)
+
+    def looked(self, more: int = 3) -> None:
+        """Waits until the leases were looked at some more times."""
+        before = self.leases.looks
+        until(lambda: self.leases.looks >= before + more)
+
+    def note(self, kind: EventKind, **data: str) -> None:
+        """What a runner writes."""
+        self.stage.store.append(self.run, kind, at=self.stage.clock.now(), data=data)
+
+
+def until(what: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def watcher(tmp_path: Path) -> Iterator[Watcher]:
+    stage = Stage(tmp_path)
+    watcher = Watcher(stage)
+    yield watcher
+    watcher.runs.close()
+    stage.close()
+
+
+def test_a_runner_that_is_born_late_is_never_called_gone(watcher: Watcher) -> None:
+    watcher.runs.start_following()
+    until(lambda: watcher.runs.newest("lab") is not None)
+    watcher.looked()
+    watcher.leases.take(lease_name(watcher.run), new_holder())
+    watcher.note(EventKind.RUN_STARTED)
+    until(lambda: RunState.RUNNING in watcher.seen)
+    watcher.looked()
+    assert RunState.NEEDS_OPERATOR not in watcher.seen
+
+
+def test_a_runner_that_ends_between_two_looks_is_never_called_gone(watcher: Watcher) -> None:
+    lease = watcher.leases.take(lease_name(watcher.run), new_holder())
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.runs.follow(watcher.run)
+
+    watcher.runs.start_following()
+    watcher.looked()
+
+    def end() -> None:
+        watcher.note(EventKind.RUN_FINISHED, outcome="ok")
+        watcher.leases.drop(lease)
+
+    watcher.leases.before = end
+    until(lambda: RunState.FINISHED in watcher.seen)
+    assert RunState.NEEDS_OPERATOR not in watcher.seen
+
+
+def test_a_runner_that_is_gone_is_said_to_be(watcher: Watcher) -> None:
+    lease = watcher.leases.take(lease_name(watcher.run), new_holder())
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.runs.follow(watcher.run)
+    watcher.runs.start_following()
+    watcher.looked()
+    watcher.leases.drop(lease)
+    until(lambda: RunState.NEEDS_OPERATOR in watcher.seen)
+    question = watcher.runs.view(watcher.run).question
+    assert question is not None and question.choices == ("resume", "abort")
+
+
+ASKING = Action(
+    name="deploy",
+    title="Deploy",
+    steps=(step("one", "true"),),
+    params=(
+        Param(name="ref", type=ParamType.GIT_REF, default="{app.source.ref}", ask=True),
+        Param(name="word", type=ParamType.TEXT, default="on {env.name}, {host.name}", ask=True),
+    ),
+)
+
+
+def test_an_action_is_offered_with_the_values_it_would_take() -> None:
+    environment = make_environment(app=AppSpec(path="/srv/app", source=CodeSource(git="g@x:y.git", ref="main")))
+    ref, word = as_offered(ASKING, environment).params
+    assert (ref.default, ref.ask) == ("main", True)
+    assert word.default == "on {env.name}, {host.name}", "what only a host can say stays as declared"
+
+
+def test_an_archive_is_deployed_without_asking_for_a_ref() -> None:
+    environment = make_environment(app=AppSpec(path="/srv/app", source=CodeSource(archive="/srv/code.tar")))
+    ref, word = as_offered(ASKING, environment).params
+    assert not ref.ask and word.ask
+    assert replace(ref, ask=True, default=ASKING.params[0].default) == ASKING.params[0]
