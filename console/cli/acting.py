@@ -171,24 +171,28 @@ class Detached(Exception):  # noqa: N818 - not an error: somebody left, the run 
         super().__init__(number)
 
 
-def follow(desk: Desk, run: int, *, as_json: bool, aborting: bool = False, quiet: bool = False) -> int:
+def follow(
+    desk: Desk, run: int, *, as_json: bool, aborting: bool = False, quiet: bool = False, started: bool = False
+) -> int:
     """Prints a run's events and output until it ends; its exit code, or 8 when it needs an operator nobody brings.
 
+    `started` says that a runner was just started: it has no lease yet.
     INT, TERM and HUP leave the run alone and name how to come back; with `aborting` they abort it.
     """
     with _signals() as caught:
         try:
-            return _follow(desk, run, as_json=as_json, quiet=quiet, caught=caught, aborting=aborting)
+            printer = _Printer(desk, run, as_json=as_json, quiet=quiet)
+            return _follow(desk, run, printer, caught=caught, aborting=aborting, started=started)
         except Detached as left:
             write_note(f"Run {run} goes on. Come back with: opsconsole runs attach {run}")
             return 128 + left.number
 
 
-def _follow(desk: Desk, run: int, *, as_json: bool, quiet: bool, caught: list[int], aborting: bool) -> int:
+def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], aborting: bool, started: bool) -> int:
     store = desk.state.runs
     view = start_view(store.run(run))
-    printer = _Printer(desk, run, as_json=as_json, quiet=quiet)
-    began, changed, aborted = time.monotonic(), -1, False
+    until = time.monotonic() + (_BIRTH if started else 1.0)
+    changed, aborted = -1, False
     while True:
         if caught:
             number = caught.pop(0)
@@ -205,14 +209,11 @@ def _follow(desk: Desk, run: int, *, as_json: bool, quiet: bool, caught: list[in
                 printer.show(event)
                 if event.kind is EventKind.RUN_FINISHED:
                     return _code(event, view.offers, run)
-        elif not alive(desk.state.leases, lease_name(run)) and time.monotonic() - began > _grace(view.state):
+        elif alive(desk.state.leases, lease_name(run)):
+            until = time.monotonic() + 1.0
+        elif time.monotonic() > until:
             return _left(desk, run)
         time.sleep(0.2)
-
-
-def _grace(state: RunState) -> float:
-    # A runner needs a moment to take its lease; later, a missing one means that it is gone.
-    return _BIRTH if state in (RunState.PLANNED, RunState.CONFIRMED) else 1.0
 
 
 def _left(desk: Desk, run: int) -> int:

@@ -47,7 +47,7 @@ def _change(
             note_refusal(desk, action, environment, error)
             raise
         number = begin(desk, made, confirmation)
-        code = follow(desk, number, as_json=False, quiet=True)
+        code = follow(desk, number, as_json=False, quiet=True, started=True)
         results = results_document(desk.state.runs.events(number))
     if not results:
         return code

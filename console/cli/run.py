@@ -77,4 +77,4 @@ def run(
                 write_line(f"run {number}")
             write_note(f"Follow it with: opsconsole runs attach {number}")
             return 0
-        return follow(desk, number, as_json=as_json, aborting=on_interrupt == "abort")
+        return follow(desk, number, as_json=as_json, aborting=on_interrupt == "abort", started=True)

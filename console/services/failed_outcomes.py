@@ -83,7 +83,7 @@ class FailedOutcomes:
         digest = hashlib.sha256()
         count = 0
         try:
-            self.archives.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.archives.mkdir(mode=0o700, exist_ok=True)
             file = self.archives / f"failed-jobs-{run}.jsonl"
             # Replacing is right: an earlier attempt of this run that never got to its forget wrote it.
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -19,7 +19,7 @@ _LOGIND = Path("/etc/systemd/logind.conf")
 
 def runner_log(state_path: Path, run: int) -> Path:
     """The log of a run's runners that this account started; it holds what nobody foresaw."""
-    return state_path / "runners" / f"run-{run}.{os.geteuid()}.log"
+    return state_path / f"runners-{os.geteuid()}" / f"run-{run}.log"
 
 
 def start_runner(run: int, *, config: Path, state_path: Path) -> None:
@@ -27,7 +27,7 @@ def start_runner(run: int, *, config: Path, state_path: Path) -> None:
     log = runner_log(state_path, run)
     command = [sys.executable, "-m", "console", "_runner", str(run), "--adopt", "--config", str(config.absolute())]
     try:
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as stream:
             process = subprocess.Popen(

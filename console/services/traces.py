@@ -27,7 +27,9 @@ def write_trace(error: BaseException, state_dir: Path, redactor: Redactor | None
     text = (redactor or Redactor()).text("".join(traceback.format_exception(error)))
     target = state_dir / "traces" / f"{name}.txt"
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The state directory by itself first: `parents` would leave it open to others.
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError:
         return name, None

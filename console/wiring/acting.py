@@ -145,7 +145,7 @@ def _run(run: int, config: Config, state: State, heartbeat: Heartbeat) -> int:
             clock=state.clock,
             operator=state.operator,
             config_hash=bound,
-            archives=config.state_path / "archives",
+            archives=config.state_path / f"archives-{os.geteuid()}",
             lost=heartbeat.lost,
             pace=Pace(),
         )
