@@ -1,12 +1,10 @@
-"""What is checked on every host before step 1: the control directory, space, tools, sudo, other tools' locks.
+"""What is checked on every host before step 1: space, tools, sudo, logins that end their processes.
 
-Owns one script and the reading of its answer. It makes the control directory and changes nothing else. Must not take
-the lock.
+Owns one script, which changes nothing, and the reading of its answer. The control directory is the lock's.
 """
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,28 +20,17 @@ LEAST_INODES = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """One host: `refusals` stop the run before step 1, `warnings` are noted. `locked_by` names another tool's lock."""
+    """One host: `refusals` stop the run before step 1, `warnings` are noted."""
 
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    locked_by: str = ""
 
 
 def preflight_script(paths: AppPaths, plan: Plan, host: str) -> str:
     """POSIX sh that prints one `name value` line for each thing looked at."""
     tools = sorted(_tools(plan, host))
     accounts = sorted(_accounts(plan, host))
-    deployer = posixpath.join(paths.base, ".dep/deploy.lock")
-    control = quote(paths.control)
     return f"""say() {{ printf '%s\\n' "$*"; }}
-control={control}
-if [ ! -d "$control" ]; then
-  (umask 007; mkdir -p -- "$control") 2>/dev/null
-  chgrp -- "$(stat -c %g -- {quote(paths.base)})" "$control" 2>/dev/null
-  chmod 2770 -- "$control" 2>/dev/null
-fi
-if [ -d "$control" ] && : 2>/dev/null > "$control/.probe.$$"; then say control yes; else say control no; fi
-rm -f -- "$control/.probe.$$"
 say space "$(df -Pk -- {quote(paths.base)} 2>/dev/null | awk 'NR==2 {{print $4}}')"
 say inodes "$(df -Pi -- {quote(paths.base)} 2>/dev/null | awk 'NR==2 {{print $4}}')"
 for tool in {" ".join(quote(tool) for tool in tools) or "sh"}; do
@@ -52,7 +39,6 @@ done
 for account in {" ".join(quote(name) for name in accounts)}; do
   sudo -n -u "$account" -- true >/dev/null 2>&1 || say nosudo "$account"
 done
-if [ -e {quote(deployer)} ]; then say deployer "$(head -c 200 {quote(deployer)} 2>/dev/null | head -n 1)"; fi
 if grep -qs '^[[:space:]]*KillUserProcesses=yes' /etc/systemd/logind.conf /etc/systemd/logind.conf.d/*.conf; then
   say kills yes
 fi
@@ -60,15 +46,13 @@ exit 0
 """
 
 
-def read_preflight(output: bytes, control: str) -> Findings:
-    """What the script's answer means. No answer about the control directory counts as not writable."""
+def read_preflight(output: bytes) -> Findings:
+    """What the script's answer means."""
     said: dict[str, list[str]] = {}
     for line in output.decode("utf-8", "replace").splitlines():
         name, _, value = line.partition(" ")
         said.setdefault(name, []).append(harmless(value))
     refusals = []
-    if said.get("control") != ["yes"]:
-        refusals.append(f"{control} cannot be written: make it for the deploy account, or set `app.control`")
     if (free := _number(said.get("space"))) is not None and free < LEAST_KB:
         refusals.append(f"only {free // 1024} MiB are free, {LEAST_KB // 1024} MiB are wanted")
     if (inodes := _number(said.get("inodes"))) is not None and 0 < inodes < LEAST_INODES:
@@ -78,9 +62,7 @@ def read_preflight(output: bytes, control: str) -> Findings:
     warnings = []
     if "kills" in said:
         warnings.append("logind ends every process of a login that leaves (KillUserProcesses=yes): a step may die then")
-    return Findings(
-        refusals=tuple(refusals), warnings=tuple(warnings), locked_by=" ".join(said.get("deployer", ())).strip()
-    )
+    return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
 
 
 def _tools(plan: Plan, host: str) -> Iterable[str]:
