@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 MASK = "[secret]"
 # Every repetition is bounded: a hostile megabyte must not make the search quadratic.
 _KEYED = re.compile(
-    r"(?i)\b([a-z0-9_-]{0,60}?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth))"
+    r"(?i)(pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth)"
     r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)([^\s\"',;&]{3,})"
 )
 _BEARER = re.compile(

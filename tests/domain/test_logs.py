@@ -181,6 +181,36 @@ def test_positions_only_grow_and_stay_valid_until_dropped() -> None:
     assert before and everything(ring) == []
 
 
+def test_a_record_is_whole_once_the_next_of_its_file_has_begun() -> None:
+    ring = LogRing()
+    head, rest = TRACE.split(b"\n", 1)
+    ring.append(A, 0, head + b"\n")
+    (position,) = everything(ring)
+    assert not ring.whole(position)
+    ring.append(B, 0, line(1))
+    ring.append(A, len(head) + 1, rest)
+    assert not ring.whole(position)
+    ring.append(B, len(line(1)), line(2))
+    ring.append(A, len(TRACE), line(3))
+    assert ring.whole(position)
+    assert ring.whole(1), "what was let go does not grow"
+
+
+def test_unreadable_stamps_and_old_minutes_do_not_disturb_the_rate() -> None:
+    ring = LogRing()
+    ring.append(A, 0, b"[2026-99-05 10:00:00] a.ERROR: x\n[2026-01-05 10:00:00+01:00] a.ERROR: y\n", minute=TEN_O_CLOCK)
+    assert sum(ring.errors_per_minute(TEN_O_CLOCK, 90)) == 1
+    days = b"".join(
+        b"[2026-%02d-%02d %02d:%02d:00] a.ERROR: x\n" % (m, d, h, h)
+        for m in range(1, 12)
+        for d in range(1, 28)
+        for h in range(24)
+    )
+    ring.append(B, 0, days, live=False)
+    newest = int(datetime(2026, 11, 27, 23, 23, tzinfo=UTC).timestamp()) // 60
+    assert ring.errors_per_minute(newest, 1) == (1,)
+
+
 def test_a_capacity_in_bytes_holds_too() -> None:
     ring = LogRing(max_bytes=300_000)
     data = b"".join(line(n) for n in range(20_000))

@@ -179,11 +179,11 @@ def test_depth_is_read_but_not_shown_and_never_recursed() -> None:
 
 
 def test_limits_hold_and_come_soon() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(php.PhpLimitError):
         php.read(b"a:900000:{" + b"".join(b"i:%d;N;" % n for n in range(300_000)))
     with pytest.raises(php.PhpLimitError):
         php.read(b" " * (php.MAX_BYTES + 1))
     big = b's:10485000:"' + b"\xff" * 10_485_000 + b'";'
     assert php.read(big)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

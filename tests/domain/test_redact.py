@@ -94,6 +94,6 @@ def test_the_longest_value_wins_and_leaves_no_tail() -> None:
 
 @pytest.mark.parametrize("unit", ["a", "a-", "a_", "://", "auth", "x=", " ", "token"])
 def test_a_hostile_megabyte_takes_no_quadratic_time(unit: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     Redactor().text(unit * (500_000 // len(unit)))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 3
