@@ -6,6 +6,7 @@ by their key. Must not connect by itself (it is given the primary host's shell) 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -212,7 +213,8 @@ class Discovery:
             aside.replace(self._file)
         except OSError:
             # A memory that cannot be written costs half a second at the next start, nothing else.
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
 
     def _key(self) -> str:
         host = self._environment.primary()

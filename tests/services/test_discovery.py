@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,43 @@ def test_output_that_is_no_answer_is_told(tmp_path: Path) -> None:
     setup.shell.answer = lambda _script: Completed(status=0, stdout=b"\xff\x00 banner", stderr=b"", seconds=0)
     with pytest.raises(RemoteError):
         setup.discovery().facts()
+
+
+def test_nobody_waits_for_a_host_that_is_asked_again(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    with_php(setup, DOCUMENT)
+    found = setup.discovery()
+    facts = found.facts()
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_script: str) -> Completed:
+        asked.set()
+        assert go_on.wait(10)
+        raise UnreachableError("web1 went away")
+
+    setup.shell.answer = slow
+    setup.clock.advance(31)
+    first = threading.Thread(target=found.facts)
+    first.start()
+    assert asked.wait(10)
+    assert found.facts() == facts
+    go_on.set()
+    first.join()
+
+
+def test_a_php_that_says_nothing_useful_leaves_the_env(tmp_path: Path) -> None:
+    for answer in ("not json", "[1]", '{"error": "Boom"}'):
+        setup = Setup(tmp_path)
+        with_php(setup, {})
+        (tmp_path / "answer.json").write_text(answer)
+        assert setup.discovery().facts().database == "shop@db.internal:3306"
+
+
+def test_a_state_directory_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
+    setup = Setup(tmp_path)
+    with_php(setup, DOCUMENT)
+    setup.state.write_text("a file where a directory should be")
+    assert setup.discovery().facts().laravel == "11.2.0"
 
 
 # --- overrides -------------------------------------------------------------------------------------------------------
