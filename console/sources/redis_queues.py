@@ -14,6 +14,7 @@ from typing import ClassVar
 from console.domain.environment import QueueConnection
 from console.domain.queues import QueueDepth, QueueReading
 from console.domain.readings import QUEUES
+from console.domain.untrusted import harmless
 from console.errors import QueryError
 from console.ports import KeyValue
 from console.sources.kinds import SourceContext, SourceParams, TypedSource
@@ -24,6 +25,7 @@ _LONG_EVERY = 30
 _CREATED = re.compile(rb'"createdAt"\s*:\s*(\d{9,11})\b')
 _WITH_AGE = (12, 11)
 
+Command = tuple[str | int | float | bytes, ...]
 Params = SourceParams
 
 
@@ -39,6 +41,7 @@ class RedisQueuesSource(TypedSource[QueueReading]):
         self.every = params.every or 1.0
         self._searched = -1
         self._ahead: float | None = None
+        self._together = True
         self._reads = 0
         self._long: dict[str, int] = {}
 
@@ -50,22 +53,21 @@ class RedisQueuesSource(TypedSource[QueueReading]):
         prefix = self._prefix()
         now = self._context.clock.now().timestamp() + (self._ahead or 0.0)
         asked = [name for name in names if self._asks_age(name)]
-        commands: list[tuple[str | int | float | bytes, ...]] = [("TIME",)]
+        counts: list[Command] = []
         for name in names:
             key = f"{prefix}queues:{name}"
-            commands += [
+            counts += [
                 ("LLEN", key),
                 ("ZCARD", key + ":delayed"),
                 ("ZCARD", key + ":reserved"),
                 ("ZCOUNT", key + ":reserved", "-inf", int(now)),
             ]
-        commands += [("LINDEX", f"{prefix}queues:{name}", 0) for name in asked]
-        replies = store.pipeline(commands, deadline=self.timeout)
+        heads: list[Command] = [("LINDEX", f"{prefix}queues:{name}", 0) for name in asked]
+        time, numbers, texts = self._ask(store, counts, heads)
         self._reads += 1
-        server = _seconds(replies[0])
+        server = _seconds(time)
         self._ahead = server - self._context.clock.now().timestamp()
-        ages = self._ages(asked, replies[1 + 4 * len(names) :], server)
-        counts = [_numbers(replies[1 + 4 * at : 5 + 4 * at]) for at in range(len(names))]
+        ages = self._ages(asked, texts, server)
         queues = tuple(
             QueueDepth(
                 connection=self._connection.name,
@@ -77,13 +79,35 @@ class RedisQueuesSource(TypedSource[QueueReading]):
                 stuck=min(stuck, reserved),
                 oldest_ready_seconds=ages.get(name) if ready else None,
             )
-            for name, (ready, delayed, reserved, stuck) in zip(names, counts, strict=True)
+            for name, (ready, delayed, reserved, stuck) in zip(names, _fours(numbers), strict=True)
         )
         return QueueReading(connection=self._connection.name, driver="redis", queues=queues, server_time=server)
 
     def summary(self, value: QueueReading) -> str:
         """How many jobs in how many queues."""
         return summary(value)
+
+    def _ask(
+        self, store: KeyValue, counts: Sequence[Command], heads: Sequence[Command]
+    ) -> tuple[object, Sequence[object], Sequence[object]]:
+        """Time, counts and heads. The counts are one transaction: a job that a worker takes meanwhile is neither missed
+        nor counted twice. A user who may not have one gets the same commands without."""
+        begin: list[Command] = [("TIME",), ("MULTI",)] if self._together else [("TIME",)]
+        end: list[Command] = [("EXEC",)] if self._together else []
+        replies = store.pipeline([*begin, *counts, *end, *heads], deadline=self.timeout)
+        first, last = len(begin), len(begin) + len(counts)
+        numbers, texts = replies[first:last], replies[last + len(end) :]
+        if not self._together:
+            return replies[0], numbers, texts
+        answer = replies[last]
+        if isinstance(replies[1], Exception):
+            self._together = False
+        elif isinstance(answer, list):
+            numbers = answer
+        else:
+            refused = [reply for reply in (*numbers, answer) if isinstance(reply, Exception)]
+            raise refused[0] if refused else QueryError("Redis answered a transaction with something else")
+        return replies[0], numbers, texts
 
     def _prefix(self) -> str:
         return self._context.reach.facts().redis[self._connection.target].prefix
@@ -160,12 +184,15 @@ def _seconds(reply: object) -> float:
     raise QueryError("Redis answered TIME with something else")
 
 
-def _numbers(replies: Sequence[object]) -> tuple[int, int, int, int]:
+def _fours(replies: Sequence[object]) -> list[tuple[int, int, int, int]]:
     for reply in replies:
-        if isinstance(reply, Exception):
+        if isinstance(reply, QueryError):
             raise reply
-    ready, delayed, reserved, stuck = (int(str(reply)) for reply in replies)
-    return ready, delayed, reserved, stuck
+        if isinstance(reply, Exception):
+            # Errors within a transaction's reply come as the driver made them.
+            raise QueryError(f"Redis says: {harmless(str(reply))[:200]}")
+    numbers = [int(str(reply)) for reply in replies]
+    return [(numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]) for at in range(0, len(numbers), 4)]
 
 
 def _has_age(laravel: str) -> bool:

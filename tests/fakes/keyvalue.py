@@ -23,7 +23,8 @@ def _bound(text: str) -> tuple[float, bool]:
 class FakeKeyValue:
     """`lists`, `zsets` ({member: score}), `hashes` and `strings` are plain dicts keyed by the full key.
 
-    `time` is the server's clock in seconds; `error` makes every call raise; `asked` records commands.
+    `time` is the server's clock in seconds; without `transactions` MULTI is refused;
+    `error` makes every call raise; `asked` records commands.
     """
 
     def __init__(self, *, time: float = 1_767_323_045.0) -> None:
@@ -35,6 +36,7 @@ class FakeKeyValue:
         self.error: Exception | None = None
         self.asked: list[tuple[Argument, ...]] = []
         self.trips = 0
+        self.transactions = True
         self.closed = False
 
     def pipeline(self, commands: Sequence[tuple[Argument, ...]], *, deadline: float = 5.0) -> list[object]:
@@ -42,7 +44,22 @@ class FakeKeyValue:
         self.asked.extend(commands)
         if self.error is not None:
             raise self.error
-        return [self._one(command) for command in commands]
+        replies: list[object] = []
+        queued: list[tuple[Argument, ...]] | None = None
+        for command in commands:
+            name = str(command[0]).upper()
+            if name == "MULTI" and self.transactions:
+                queued = []
+                replies.append(b"OK")
+            elif name == "EXEC" and queued is not None:
+                replies.append([self._one(each) for each in queued])
+                queued = None
+            elif queued is not None:
+                queued.append(command)
+                replies.append(b"QUEUED")
+            else:
+                replies.append(self._one(command))
+        return replies
 
     def scan(self, pattern: str, *, budget: int = 100_000, deadline: float = 5.0) -> tuple[bytes, ...]:
         self.asked.append(("SCAN", pattern))

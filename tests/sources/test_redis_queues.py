@@ -157,3 +157,24 @@ def test_errors_of_the_server_are_errors() -> None:
     store.error = UnreachableError("gone")
     with pytest.raises(UnreachableError):
         source.read()
+
+
+def test_a_user_without_transactions_is_read_all_the_same() -> None:
+    source, store, _ = made()
+    store.transactions = False
+    fill(store, "default", ready=3, delayed=2, running=1, expired=2)
+    for _ in range(2):
+        depth = depths(source.read())["default"]
+        assert (depth.ready, depth.delayed, depth.reserved, depth.stuck) == (3, 2, 3, 2)
+        assert depth.oldest_ready_seconds == 30
+    assert sum(command[0] == "MULTI" for command in store.asked) == 1
+
+
+def test_counts_are_one_transaction() -> None:
+    source, store, _ = made()
+    fill(store, "default", ready=1)
+    source.read()
+    names = [str(command[0]) for command in store.asked]
+    assert (
+        names.index("MULTI") < names.index("LLEN") < names.index("ZCOUNT") < names.index("EXEC") < names.index("LINDEX")
+    )

@@ -123,6 +123,61 @@ def test_changes_from_outside_show_within_two_intervals(lab_alone: Lab, polled: 
     lab.workers("start")
 
 
+def in_sql(lab: Lab) -> tuple[int, int]:
+    """Ready and all jobs of the queue `default`, as the database says."""
+    [row] = lab.sql("select coalesce(sum(reserved_at is null), 0), count(*) from jobs where queue = 'default'")
+    return int(row[0]), int(row[1])
+
+
+def in_redis(lab: Lab) -> tuple[int, int]:
+    """The same as Redis says, at one instant."""
+    key = f"{lab.redis.prefix}queues:default"
+    with lab.redis_client() as client:
+        pipe = client.pipeline(transaction=True)
+        pipe.llen(key)
+        pipe.zcard(f"{key}:delayed")
+        pipe.zcard(f"{key}:reserved")
+        counts = [int(count) for count in pipe.execute()]
+    return counts[0], sum(counts)
+
+
+@pytest.mark.parametrize(("connection", "read"), [("database", in_sql), ("redis", in_redis)])
+def test_every_reading_of_a_draining_queue_lies_between_its_brackets(
+    lab_alone: Lab, tmp_path: Path, connection: str, read: Callable[[Lab], tuple[int, int]]
+) -> None:
+    lab = lab_alone
+    lab.workers("stop")
+    lab.clear_queues()
+    loaded = load_environments(lab.write_config(tmp_path / "config"))
+    clock = SystemClock()
+    reach = open_reach(loaded.environment("lab"), clock=clock, state_dir=loaded.state_path)
+    sources = build_sources(reach, clock=clock)
+    sources.app.read()
+    [source] = [each for each in sources.found() if each.name == f"queues:{connection}"]
+    source.read()
+    seeding.dispatch(lab, "slow", connection=connection, queue="default", count=400, note="0.1")
+    lab.workers("start")
+    readings = changed = 0
+    while readings < 100:
+        before = read(lab)
+        [depth] = [each for each in source.read().queues if each.queue == "default"]
+        after = read(lab)
+        assert after[0] <= depth.ready <= before[0]
+        assert after[1] <= depth.depth <= before[1]
+        assert depth.reserved <= 4
+        assert not depth.approximate
+        readings += 1
+        changed += before != after
+        if before[1] == 0:
+            break
+        time.sleep(0.02)
+    reach.close()
+    lab.clear_queues()
+    assert readings == 100
+    assert changed > 5, "the queue drained while it was read"
+    print(f"{readings} readings, {changed} of them while a job moved")
+
+
 @pytest.mark.parametrize(
     ("fault", "service", "sources"),
     [
