@@ -80,11 +80,18 @@ def place(columns: Sequence[Column], wanted: Sequence[int], width: int, gap: int
         if columns[drop].priority == 0:
             break
         shown.remove(drop)
-    spare = width - sum(map(least, shown)) - gap * (len(shown) - 1)
+    given = {index: least(index) for index in shown}
+    while sum(given.values()) + gap * (len(shown) - 1) > width:
+        # The column that has most above its least gives way; texts do, numbers have no bound and keep theirs.
+        widest = max(shown, key=lambda index: given[index] - max(columns[index].width, 4) if columns[index].most else 0)
+        if not columns[widest].most or given[widest] <= max(columns[widest].width, 4):
+            break
+        given[widest] -= 1
+    spare = width - sum(given.values()) - gap * (len(shown) - 1)
     growing = [index for index in shown if columns[index].grow]
     placed, x = [], 0
     for index in shown:
-        share = least(index)
+        share = given[index]
         if index in growing and spare > 0:
             share += spare // len(growing) + (spare % len(growing) if index == growing[-1] else 0)
         placed.append(Placed(index, x, max(1, share)))

@@ -54,11 +54,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.crash: BaseException | None = None
         self._interrupted_at = float("-inf")
         self.animation_level = "none"
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
         for each in _themes():
             self.register_theme(each.textual())
         self.theme = theme if theme in self.available_themes else "dark"
         self.bridge = Bridge(self._later, self._deliver)
-        self.main = MainScreen(self.bridge, self.copy_to_clipboard, tuple(each.name for each in _themes()))
+        names = tuple(each.name for each in _themes())
+        self.main = MainScreen(self.bridge, copy=self.copy_to_clipboard, painted=self._start_services, themes=names)
 
     # --- start -----------------------------------------------------------------------------------------------------
 
@@ -67,11 +69,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return self.main
 
     def on_mount(self) -> None:
-        """Signals first; services once the frame has been painted."""
+        """Signals first; the main screen says when its frame has been painted."""
         if not self.is_headless:
             self._install_signals()
             self._write(safety.SAVE_TITLE)
-        self.call_after_refresh(self._start_services)
 
     def _start_services(self) -> None:
         threading.Thread(target=self._build, name="services", daemon=True).start()
@@ -158,10 +159,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
-    def restore_title(self) -> None:
-        """Gives the terminal's title back; called while the driver still writes."""
-        self._write(safety.RESTORE_TITLE)
-
     # --- keys ------------------------------------------------------------------------------------------------------
 
     def action_interrupt(self) -> None:
@@ -186,9 +183,14 @@ def _themes() -> tuple[ThemeFile, ...]:
 
 def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
     """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose."""
-    safety.scrub_environment(os.environ)
     app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
-    app.run()
+    try:
+        app.run()
+    finally:
+        terminal = sys.__stdout__
+        if terminal is not None and terminal.isatty():
+            terminal.write(safety.RESTORE_TITLE)
+            terminal.flush()
     if app.services is not None:
         app.services.close()
     if app.failure is not None:

@@ -10,7 +10,7 @@ import base64
 import os
 import secrets
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 
@@ -27,8 +27,6 @@ EXIT_OF_SIGNAL = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143}
 
 CLIPBOARD_CAP = 74_994
 """Encoded bytes one OSC 52 carries at most; terminals cut or ignore longer ones."""
-
-OBEYED = ("TEXTUAL", "TEXTUAL_PRESS", "TEXTUAL_DRIVER", "TEXTUAL_LOG", "TEXTUAL_DEBUG", "TEXTUAL_ALLOW_SIGNALS")
 
 
 class HarmlessFilter(LineFilter):
@@ -61,16 +59,6 @@ def _picture(character: str) -> str:
     # One column for one column: the layout was computed before.
     shown = harmless(character)
     return shown if len(shown) == 1 else "\ufffd"
-
-
-def scrub_environment(environ: MutableMapping[str, str]) -> None:
-    """Drops the variables by which Textual could be made to press keys, log or switch drivers, and an empty NO_COLOR,
-    which would count as set."""
-    for name in list(environ):
-        if name in OBEYED or name.startswith("TEXTUAL_SCREENSHOT"):
-            del environ[name]
-    if not environ.get("NO_COLOR", "set"):
-        del environ["NO_COLOR"]
 
 
 def wants_ascii(environ: Mapping[str, str]) -> bool:

@@ -39,6 +39,17 @@ def test_narrow_drops_the_highest_priority_first_and_never_priority_zero() -> No
     assert [each.index for each in place(QUEUES, wanted, 3)] == [0, 1]
 
 
+def test_a_wide_text_gives_way_to_the_numbers_behind_it() -> None:
+    columns = (
+        Column("job", "job", width=8, most=32),
+        Column("cause", "", grow=True, width=8),
+        Column("n", "n", width=5),
+    )
+    placed = place(columns, (32, 60, 5), 40)
+    assert placed[-1].x + placed[-1].width <= 40
+    assert placed[0].width == 25 and placed[2].width == 5
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 200), st.lists(st.integers(1, 30), min_size=4, max_size=4))
 def test_placed_columns_never_overlap_and_fit_when_only_optional_ones_were_in_the_way(

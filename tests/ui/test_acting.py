@@ -125,7 +125,7 @@ async def test_normal_tier_has_cancel_focused_and_run_asleep_for_two_seconds() -
         world.clock.advance(2.1)
         await screen.until(lambda: not screen.app.screen.query_one("#run").disabled)
         await screen.press("tab")
-        assert screen.app.focused is not None and screen.app.focused.id == "run"
+        assert screen.app.focused.id == "run"
         await screen.press("enter")
         await screen.until(lambda: world.runs.started)
         assert world.runs.started[0][1].yes

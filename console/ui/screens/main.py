@@ -48,9 +48,17 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("main")]
     AUTO_FOCUS = None
 
-    def __init__(self, bridge: Bridge, copy: Callable[[str], None], themes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        *,
+        copy: Callable[[str], None],
+        painted: Callable[[], None],
+        themes: tuple[str, ...],
+    ) -> None:
         super().__init__()
         self.bridge = bridge
+        self._painted = painted
         self.copy = copy
         self.themes = themes
         self.checklist_names: tuple[str, ...] = ()
@@ -93,6 +101,7 @@ class MainScreen(Screen[None]):
         self.focus_pane(self.focused_pane)
         self._draw_footer()
         self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._painted)
 
     @property
     def drawer(self) -> RunDrawer:

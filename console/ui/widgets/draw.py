@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
+
+from console.present.text import Line
 
 STATES = ("dim", "bold", "accent", "ok", "warning", "error", "band", "inverse", "key", "selection", "raised", "line")
 
@@ -36,6 +38,34 @@ class Drawn(Widget):
         """One strip of exactly `width` columns from (text, state) pieces, over the states `under`."""
         segments = [Segment(text, self.paint(*under, state)) for text, state in pieces if text]
         return Strip(segments).crop_extend(0, width, self.paint(*under))
+
+
+def wrap(line: Line, width: int) -> list[Line]:
+    """A line in as many as it needs at `width`, the later ones indented like its text; nothing is cut off."""
+    if sum(cell_len(text) for text, _ in line) <= width or width < 8:
+        return [line]
+    indent = min(_indent(line), width // 2)
+    lines: list[Line] = []
+    current: list[tuple[str, str]] = []
+    room = width
+    for text, state in line:
+        rest = text
+        while rest:
+            part = rest if cell_len(rest) <= room else next(iter(chop_cells(rest, room)), "") if room > 1 else ""
+            if part:
+                current.append((part, state))
+                rest = rest[len(part) :]
+                room -= cell_len(part)
+            if rest:
+                lines.append(tuple(current))
+                current, room = [(" " * indent, "")], width - indent
+    return [*lines, tuple(current)]
+
+
+def _indent(line: Line) -> int:
+    first = next((text for text, _ in line if text.strip()), "")
+    before = sum(len(text) for text, _ in line[: next((n for n, (t, _) in enumerate(line) if t.strip()), 0)])
+    return before + len(first) - len(first.lstrip()) + 2
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

@@ -14,11 +14,11 @@ from textual.strip import Strip
 
 from console.present.text import Line
 from console.ui.commands import bindings
-from console.ui.widgets.draw import Drawn
+from console.ui.widgets.draw import Drawn, wrap
 
 
 class TextView(Drawn, can_focus=True):
-    """Lines of (text, state) pieces. With `follow` it stays at the end while more come."""
+    """Lines of (text, state) pieces, wrapped so that nothing is cut off. With `follow` it stays at the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("text")]
 
@@ -27,12 +27,13 @@ class TextView(Drawn, can_focus=True):
         self.lines: tuple[Line, ...] = tuple(lines)
         self.follow = follow
         self._top = 0
+        self._wrapped: list[Line] = []
 
     def show(self, lines: Sequence[Line]) -> None:
         """Shows these lines; paints nothing when they are the same."""
         if (wanted := tuple(lines)) != self.lines:
             self.lines = wanted
-            self._clamp()
+            self._wrap()
             self.refresh()
 
     @property
@@ -58,11 +59,11 @@ class TextView(Drawn, can_focus=True):
 
     def action_ends(self, end: int) -> None:
         """To the top or the end."""
-        self.scroll_by(end * len(self.lines))
+        self.scroll_by(end * len(self._wrapped))
 
     @on(events.Resize)
     def _resized(self) -> None:
-        self._clamp()
+        self._wrap()
         self.refresh()
 
     @on(events.MouseScrollDown)
@@ -73,16 +74,21 @@ class TextView(Drawn, can_focus=True):
     def _wheeled_up(self) -> None:
         self.scroll_by(-3)
 
+    def _wrap(self) -> None:
+        width = max(1, self.size.width - 2)
+        self._wrapped = [part for line in self.lines for part in wrap(line, width)]
+        self._clamp()
+
     def _clamp(self) -> None:
-        last = max(0, len(self.lines) - self.size.height)
+        last = max(0, len(self._wrapped) - self.size.height)
         self._top = last if self.follow and not self.has_focus else max(0, min(self._top, last))
 
     def render_line(self, y: int) -> Strip:
-        """One line, cut at the width; a mark at the right says that there is more below."""
+        """One line; a mark at the right says that there is more below."""
         width = self.size.width
         index = y + self._top
-        if index >= len(self.lines):
+        if index >= len(self._wrapped):
             return Strip.blank(width, self.rich_style)
-        more = y == self.size.height - 1 and index < len(self.lines) - 1
-        body = self.line(((" ", ""), *self.lines[index]), width - 1)
+        more = y == self.size.height - 1 and index < len(self._wrapped) - 1
+        body = self.line(((" ", ""), *self._wrapped[index]), width - 1)
         return Strip.join([body, self.line(((("↓" if more else " "), "accent"),), 1)])
