@@ -24,7 +24,8 @@ class Snapshot(Generic[T_co]):
     `value` is the last good reading and `taken_at`/`taken_mono` its time (UTC wall clock, local monotonic seconds);
     both None before the first. `error` is the newest failure (already harmless text), None when the newest read
     worked; `failing_since` is when it began. `took` is the seconds the newest read needed, `every` the seconds
-    between reads, so that a reader can tell old from due.
+    between reads, so that a reader can tell old from due. `said` is the value in one harmless line, as its source
+    sums it up; empty where nobody asked for it.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Snapshot(Generic[T_co]):
     failing_since: datetime | None = None
     took: float = 0.0
     every: float = 1.0
+    said: str = ""
 
     def age(self, mono: float) -> float | None:
         """Seconds since the value was read, by the local monotonic clock."""

@@ -13,6 +13,8 @@ from typing import TypeVar, cast
 from console.domain.failures import FailedSummary
 from console.domain.health import ProbeReading, Status
 from console.domain.queues import QueueReading
+from console.domain.readings import LIGHT
+from console.domain.readings import LightReading
 from console.domain.releases import ReleaseReading
 from console.domain.snapshot import Snapshot
 from console.domain.workers import HostReading, WorkerReading
@@ -50,8 +52,8 @@ def snapshots(board: Board, environment: str, kind: type[T]) -> tuple[Snapshot[T
 
 
 def others(board: Board, environment: str) -> tuple[Snapshot[object], ...]:
-    """Snapshots of sources without a pane of their own."""
-    found = (board.get(environment, source) for source in board.sources(environment))
+    """Snapshots of sources without a pane of their own, of an environment that is read fully."""
+    found = (board.get(environment, source) for source in board.sources(environment) if source != LIGHT)
     return tuple(each for each in found if each is not None and kind_of(each) is None)
 
 
@@ -123,6 +125,11 @@ def _judge_value(value: object, bad: list[str], doubtful: list[str]) -> None:
                 bad.append(f"{probe.name} {probe.status}")
             elif probe.status is Status.WARNING:
                 doubtful.append(f"{probe.name} warning")
+    elif isinstance(value, LightReading):
+        if value.status in (Status.FAILED, Status.CRASHED):
+            bad.append(value.detail or str(value.status))
+        elif value.status is Status.WARNING:
+            doubtful.append(value.detail or "warning")
     elif isinstance(value, WorkerReading):
         doubtful += [f"{w.name} {w.status} on {w.host}" for w in value.workers if w.status != "running"]
         doubtful += value.errors

@@ -12,6 +12,7 @@ from console.domain.environment import Environment
 from console.domain.failures import FailedGroup, FailedJob
 from console.domain.health import ProbeReading, ProbeResult, Status
 from console.domain.queues import QueueDepth, QueueReading
+from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
 from console.domain.workers import HostReading, Worker, WorkerReading
 from console.present import text
@@ -90,6 +91,17 @@ def worker_rows(reading: WorkerReading | None) -> tuple[Row, ...]:
         value = Cell(word or f"{running}/{expected}", state)
         rows.append(Row(f"worker:{name}", (Cell(glyph, state), Cell(harmless(name)), value, Cell("", "dim"))))
     return (*rows, *_error_rows("worker", reading.errors))
+
+
+def source_row(snapshot: Snapshot[object], mono: float) -> Row:
+    """One row for a source without a pane: what it says, and beside it the error or, of an old word, its age."""
+    age, old = snapshot.age(mono), snapshot.stale(mono)
+    glyph = Cell(text.OPEN, "dim") if age is None else Cell(text.OK, "dim" if old else "ok")
+    value = Cell(text.brief(age) if old else "", "dim")
+    if snapshot.error is not None:
+        glyph, value = Cell(text.FAILED, "error"), Cell(snapshot.error, "error")
+    said = Cell(snapshot.said or harmless(snapshot.source), "dim" if old else "")
+    return Row(f"source:{snapshot.source}", (glyph, said, value, Cell("")))
 
 
 def _error_rows(kind: str, errors: Sequence[str]) -> tuple[Row, ...]:

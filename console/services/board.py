@@ -31,10 +31,19 @@ class SnapshotBoard:
         return tuple(self._snapshots.get(environment, {}))
 
     def put(
-        self, environment: str, source: str, value: object, *, at: datetime, mono: float, took: float, every: float
+        self,
+        environment: str,
+        source: str,
+        value: object,
+        *,
+        at: datetime,
+        mono: float,
+        took: float,
+        every: float,
+        said: str = "",
     ) -> None:
-        """A reading begun at `at`/`mono`: what it says was true then at the earliest."""
-        snapshot = Snapshot(source=source, value=value, taken_at=at, taken_mono=mono, took=took, every=every)
+        """A reading begun at `at`/`mono`: what it says was true then at the earliest. `said` sums it up."""
+        snapshot = Snapshot(source=source, value=value, taken_at=at, taken_mono=mono, took=took, every=every, said=said)
         self.take(environment, snapshot)
 
     def fail(self, environment: str, source: str, error: str, *, took: float, every: float) -> None:

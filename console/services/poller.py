@@ -149,16 +149,17 @@ class Poller:
         """Reads once and puts the result on the board, unless it is no longer `wanted`; whether it worked, and the
         seconds until the next read."""
         at, begun = self._clock.now(), self._clock.monotonic()
-        ended = capture(source.read)
+        ended = capture(lambda: _read_and_say(source))
         took = max(0.0, self._clock.monotonic() - begun)
         with self._lock:
             # Under the lock that `select` takes: a result cannot slip in after its environment was left.
             if wanted():
-                if ended.error is None:
+                if ended.error is None and ended.value is not None:
+                    value, said = ended.value
                     self._board.put(
-                        environment, source.name, ended.value, at=at, mono=begun, took=took, every=source.every
+                        environment, source.name, value, at=at, mono=begun, took=took, every=source.every, said=said
                     )
-                else:
+                elif ended.error is not None:
                     self._board.fail(environment, source.name, _words(ended.error), took=took, every=source.every)
         if ended.error is None:
             spread = 1 + _JITTER * (2 * self._chance() - 1)
@@ -236,6 +237,12 @@ class _LightTurns:
         self._failures[environment] = 0 if worked else failures + 1
         # An environment nobody looks at is not asked more often for being down.
         self._due[environment] = self._poller.now() + (pause if worked else source.every)
+
+
+def _read_and_say(source: Source[Any]) -> tuple[object, str]:
+    """A reading, and its line for wherever no pane shows it in full."""
+    value = source.read()
+    return value, source.summary(value)
 
 
 def _words(error: Exception) -> str:

@@ -113,6 +113,15 @@ def test_each_source_keeps_its_own_interval(worlds: Make) -> None:
     assert (quick.reads, slow.reads) == (11, 3)
 
 
+def test_a_reading_comes_with_what_its_source_says_of_it(worlds: Make) -> None:
+    world = worlds(alone(CountingSource("s")))
+    world.poller.select("lab")
+    eventually(lambda: world.board.get("lab", "s") is not None)
+    snapshot = world.board.get("lab", "s")
+    assert snapshot is not None
+    assert snapshot.said == str(snapshot.value)
+
+
 def test_failing_slows_down_to_five_seconds_and_no_further(worlds: Make) -> None:
     clock = FakeClock()
     source = CountingSource("s", every=30, clock=clock)

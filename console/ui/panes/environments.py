@@ -13,9 +13,17 @@ from textual.app import ComposeResult
 from console.domain.untrusted import harmless
 from console.domain.workers import HostReading, WorkerReading
 from console.present.readings import freshness, judge, others, snapshots
-from console.present.rows import ENVIRONMENT_COLUMNS, blank, environment_rows, heading, host_rows, worker_rows
+from console.present.rows import (
+    ENVIRONMENT_COLUMNS,
+    blank,
+    environment_rows,
+    heading,
+    host_rows,
+    source_row,
+    worker_rows,
+)
 from console.present.table import Cell, Row
-from console.present.text import FAILED, OK, OPEN, age, brief, plural
+from console.present.text import FAILED, OK, OPEN, age, plural
 from console.services.container import Services
 from console.ui.messages import DetailOpened, EnvironmentChosen
 from console.ui.pane import Pane
@@ -64,7 +72,7 @@ class EnvironmentsPane(Pane):
             rows += [blank("workers"), heading("workers"), *(shown_workers or _why(workers[0].error))]
         if rest := others(board, name):
             rows.append(blank("others"))
-            rows += [_other(each.source, each.error, each.age(mono)) for each in rest]
+            rows += [source_row(each, mono) for each in rest]
         fresh = freshness((*hosts, *workers), mono)
         # The verdicts of other environments stay readable while this one's hosts are old.
         self.table.show(rows, mono=mono)
@@ -121,8 +129,3 @@ def _dimmed(rows: Sequence[Row], stale: bool) -> list[Row]:
 
 def _why(error: str | None) -> list[Row]:
     return [Row("worker:none", (Cell(OPEN, "dim"), Cell(error or "none configured", "dim"), Cell(""), Cell("")))]
-
-
-def _other(source: str, error: str | None, age: float | None) -> Row:
-    glyph = Cell(FAILED, "error") if error else Cell(OK, "ok")
-    return Row(f"source:{source}", (glyph, Cell(harmless(source)), Cell(error or brief(age), "dim"), Cell("")))
