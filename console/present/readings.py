@@ -13,8 +13,7 @@ from typing import TypeVar, cast
 from console.domain.failures import FailedSummary
 from console.domain.health import ProbeReading, Status
 from console.domain.queues import QueueReading
-from console.domain.readings import LIGHT
-from console.domain.readings import LightReading
+from console.domain.readings import LIGHT, LightReading
 from console.domain.releases import ReleaseReading
 from console.domain.snapshot import Snapshot
 from console.domain.workers import HostReading, WorkerReading
