@@ -97,7 +97,7 @@ def source_row(snapshot: Snapshot[object], mono: float) -> Row:
     """One row for a source without a pane: what it says, and beside it the error or, of an old word, its age."""
     age, old = snapshot.age(mono), snapshot.stale(mono)
     glyph = Cell(text.OPEN, "dim") if age is None else Cell(text.OK, "dim" if old else "ok")
-    value = Cell(text.brief(age) if old else "", "dim")
+    value = Cell(text.brief(age) if old and age is not None else "", "dim")
     if snapshot.error is not None:
         glyph, value = Cell(text.FAILED, "error"), Cell(snapshot.error, "error")
     said = Cell(snapshot.said or harmless(snapshot.source), "dim" if old else "")
