@@ -6,18 +6,19 @@ Owns the arithmetic of tables. Must not draw, nor know a toolkit; widths are mea
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Measure = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One harmless text and its state: empty, dim, bold, accent, ok, warning or error. `sort` orders numbers."""
+    """One harmless text and its state: empty, dim, bold, accent, ok, warning or error. `sort` orders numbers; cells
+    that look the same are equal, whatever they sort by."""
 
     text: str
     state: str = ""
-    sort: float | None = None
+    sort: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
