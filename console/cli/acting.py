@@ -211,7 +211,7 @@ def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], abort
                     return _code(event, view.offers, run)
         elif alive(desk.state.leases, lease_name(run)):
             until = time.monotonic() + 1.0
-        elif time.monotonic() > until:
+        elif time.monotonic() > until and store.changed() == changed:
             return _left(desk, run)
         time.sleep(0.2)
 
@@ -220,8 +220,6 @@ def _left(desk: Desk, run: int) -> int:
     """The runner is gone and the run has not ended."""
     store = desk.state.runs
     view = fold(start_view(store.run(run)), store.events(run))
-    if view.outcome is not None:
-        return 0
     question = abandoned(view, at=desk.state.clock.now()).question
     if question is not None:
         write_note(f"Run {run} needs an operator: {question.text}")

@@ -1,4 +1,4 @@
-"""What became of failed jobs that a run retried or forgot: rows read before and after, archived before a forget.
+"""What became of failed jobs that a run retried or forgot: rows read before and after, archived before they go.
 
 Owns the statements for that, the archive file and the verdict per id. Must not change a row; artisan does.
 """
@@ -6,13 +6,15 @@ Owns the statements for that, the archive file and the verdict per id. Must not 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from console.domain.documents import Json
 from console.domain.environment import AppFacts
@@ -23,7 +25,10 @@ from console.ports import Reach, Row, Sql
 from console.services.performing import Ended
 
 _CHUNK = 100
+_PAGE = 50
 _DEADLINE = 20.0
+_SCAN = 120.0
+_MARGIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,7 @@ class FailedOutcomes:
         rows: dict[str, Json] = dict(self._heads(ids))
         noted: dict[str, Json] = {"rows": rows}
         if do == "forget":
-            noted["archive"] = self._archive(run, ids)
+            noted["archive"] = self._archive(run, self._whole(ids))
         return noted
 
     def conclude(self, do: str, ids: Sequence[str], noted: Mapping[str, Json], ended: Ended) -> Ended:
@@ -78,45 +83,72 @@ class FailedOutcomes:
             found.update({str(row[0]): [_integer(row[1]), str(row[2])] for row in rows})
         return found
 
-    def _archive(self, run: str, ids: Sequence[str]) -> Json:
-        """Every column of every row as JSON lines in a 0600 file with its SHA-256 beside it."""
-        digest = hashlib.sha256()
-        count = 0
+    def before_prune(self, run: str, hours: int, now: datetime) -> dict[str, Json]:
+        """Archives every row that is, or will be within ten minutes, older than `hours`."""
+        return {"archive": self._archive(f"{run}.pruned", self._older(now - timedelta(hours=hours) + _MARGIN))}
+
+    def conclude_prune(self, noted: Mapping[str, Json], ended: Ended) -> Ended:
+        """The end with the number of archived rows."""
+        archive = noted.get("archive")
+        if not isinstance(archive, dict):
+            return ended
+        detail = f"{archive.get('rows')} rows archived" + (f"; {ended.detail}" if ended.detail else "")
+        return replace(ended, detail=detail, more={"archive": archive})
+
+    def _archive(self, run: str, rows: Iterable[dict[str, Json]]) -> Json:
+        """Every column of every row as compressed JSON lines in a 0600 file, with its SHA-256 beside it."""
         try:
             self.archives.mkdir(mode=0o700, exist_ok=True)
-            file = self.archives / f"failed-jobs-{run}.jsonl"
-            # Replacing is right: an earlier attempt of this run that never got to its forget wrote it.
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                for row in self._whole(ids):
-                    line = (json.dumps(row, ensure_ascii=True) + "\n").encode("ascii")
-                    digest.update(line)
-                    stream.write(line)
-                    count += 1
+            file = self.archives / f"failed-jobs-{run}.jsonl.gz"
+            # Replacing is right: an earlier attempt of this run that never got to its command wrote it.
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            count = 0
+            with os.fdopen(descriptor, "w+b") as stream:
+                with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as lines:
+                    for row in rows:
+                        lines.write((json.dumps(row, ensure_ascii=True) + "\n").encode("ascii"))
+                        count += 1
                 stream.flush()
                 os.fsync(stream.fileno())
+                stream.seek(0)
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
             beside = file.with_name(file.name + ".sha256")
-            beside.write_text(f"{digest.hexdigest()}  {file.name}\n")
+            beside.write_text(f"{digest}  {file.name}\n")
             beside.chmod(0o600)
         except OSError as error:
             raise StateError(
                 f"The rows cannot be archived: {error.strerror}.",
-                done="Nothing was forgotten.",
+                done="Nothing was deleted.",
                 fix=f"Check the space and the permissions of {self.archives}.",
             ) from error
-        return {"file": str(file), "sha256": digest.hexdigest(), "rows": count}
+        return {"file": str(file), "sha256": digest, "rows": count}
 
     def _whole(self, ids: Sequence[str]) -> Iterator[dict[str, Json]]:
         sql, table, column = self._table()
-        names = ["id", "connection", "queue", "payload", "exception", "failed_at"]
-        if column.strip('`"') == "uuid":
-            names.insert(1, "uuid")
-        listed = ", ".join(identifier(name, sql.dialect) for name in names)
+        names, listed = self._columns(sql)
         for one in ids:
             # One row a statement: a payload and its exception may hold megabytes.
             query = f"SELECT {listed} FROM {table} WHERE {column} = :one LIMIT 1"  # noqa: S608
             for row in sql.query(query, {"one": one}, deadline=_DEADLINE):
                 yield dict(zip(names, map(_plain, row), strict=True))
+
+    def _older(self, limit: datetime) -> Iterator[dict[str, Json]]:
+        sql, table, _ = self._table()
+        names, listed = self._columns(sql)
+        # `failed_at` is written in the application's own time, and has no index: the walk goes by id.
+        local = limit.astimezone(_zone(self.reach.facts())).replace(tzinfo=None)
+        query = f"SELECT {listed} FROM {table} WHERE id > :last AND failed_at <= :until ORDER BY id LIMIT {_PAGE}"  # noqa: S608
+        last: object = 0
+        while rows := sql.query(query, {"last": last, "until": f"{local:%Y-%m-%d %H:%M:%S}"}, deadline=_SCAN):
+            for row in rows:
+                yield dict(zip(names, map(_plain, row), strict=True))
+            last = rows[-1][0]
+
+    def _columns(self, sql: Sql) -> tuple[list[str], str]:
+        names = ["id", "connection", "queue", "payload", "exception", "failed_at"]
+        if self.reach.facts().failed_driver == "database-uuids":
+            names.insert(1, "uuid")
+        return names, ", ".join(identifier(name, sql.dialect) for name in names)
 
     def _table(self) -> tuple[Sql, str, str]:
         facts = self.reach.facts()
@@ -142,6 +174,13 @@ def _result(do: str, one: str, before: Json, after: Mapping[str, Json] | None, w
     if isinstance(before, list) and isinstance(now, list) and now[0] != before[0]:
         return said("failed", f"failed again at {now[1]}")
     return said("failed", "its row is still there")
+
+
+def _zone(facts: AppFacts) -> tzinfo:
+    try:
+        return ZoneInfo(facts.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def _column(facts: AppFacts) -> str:

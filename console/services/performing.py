@@ -17,11 +17,11 @@ from console.domain.environment import Host
 from console.domain.redact import Secret
 from console.domain.runs import EventKind, Outcome
 from console.domain.untrusted import Raw
-from console.errors import RemoteError
+from console.errors import LockHeldError, OpsconsoleError, RemoteError
 from console.ports import Clock, Completed
 from console.services.desk import Desk
 from console.services.ledger import Ledger
-from console.services.links import LinkGoneError, Links
+from console.services.links import LinkGoneError, Links, ParkedError
 from console.services.wrapper import (
     GRACE,
     Observation,
@@ -69,9 +69,9 @@ class Work:
     timeout: float
     when: str = ""
     abortable: bool = True
-    secrets: tuple[Secret, ...] = ()
-    prepare: Callable[[], Mapping[str, Json]] | None = None
-    conclude: Callable[[Mapping[str, Json], Ended], Ended] | None = None
+    secrets: Callable[[], tuple[Secret, ...]] = tuple
+    prepare: Prepare | None = None
+    conclude: Conclude | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,14 @@ class Ended:
     detail: str = ""
     over: bool = False
     more: Mapping[str, Json] | None = None
+
+
+class _PreparingError(OpsconsoleError):
+    """What had to be read, archived or sent before the intent could not be."""
+
+
+Prepare = Callable[[], Mapping[str, Json]]
+Conclude = Callable[[Mapping[str, Json], Ended], Ended]
 
 
 class Performer:
@@ -110,7 +118,10 @@ class Performer:
             if skipped is not None:
                 return self._finish(work, skipped)
             attempt = 1
-            self._intend(work, attempt)
+            try:
+                self._intend(work, attempt)
+            except _PreparingError as error:
+                return self._finish(work, Ended(outcome=Outcome.FAILED, detail=f"nothing was started: {error.what}"))
         while True:
             ended = self._attempt(work, attempt, fresh=fresh)
             again = ended.outcome is Outcome.UNKNOWN and ended.over and work.effect is not Effect.ONCE
@@ -157,7 +168,12 @@ class Performer:
 
     def _intend(self, work: Work, attempt: int) -> None:
         host = work.host.name
-        prepared = work.prepare() if work.prepare is not None else {}
+        try:
+            prepared = work.prepare() if work.prepare is not None else {}
+        except (ParkedError, LockHeldError):
+            raise
+        except OpsconsoleError as error:
+            raise _PreparingError(error.what) from error
         # The last write before the start: whoever finds it without a result looks on the host.
         data: dict[str, Json] = {
             "attempt": attempt,
@@ -229,11 +245,15 @@ class _Watch:
     def start(self) -> Ended | None:
         """Starts it unless it was started; why nothing was started, or None. Repeating this is harmless."""
         attached = False
+        try:
+            secrets = self._work.secrets()
+        except OpsconsoleError as error:
+            return Ended(outcome=Outcome.FAILED, detail=f"nothing was started: {error.what}")
         while True:
             text = start_text(
                 self._remote,
                 self._work.script,
-                secrets=self._work.secrets,
+                secrets=secrets,
                 timeout=self._work.timeout,
                 attached=attached,
             )

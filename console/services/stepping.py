@@ -5,7 +5,7 @@ Owns what a step's outcome is made of, and what operators are asked when it is u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
@@ -16,13 +16,14 @@ from console.domain.documents import Json
 from console.domain.health import ProbeSpec, Status
 from console.domain.runs import EventKind, HostScript, Outcome, PlannedStep
 from console.domain.untrusted import Raw
+from console.errors import UsageError
 from console.services.comparing import undo_name
 from console.services.desk import Answer, Desk
 from console.services.failed_outcomes import FailedOutcomes
 from console.services.links import LinkGoneError, ParkedError
 from console.services.loop import Captured, capture
 from console.services.means import Means
-from console.services.performing import Ended, Performer, Work
+from console.services.performing import Conclude, Ended, Performer, Prepare, Work
 
 _PIECE = 1 << 18
 _WORST = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.CANCELLED, Outcome.OK, Outcome.SKIPPED)
@@ -106,15 +107,12 @@ class Stepper:
     def _work(self, step: PlannedStep, script: HostScript) -> Work:
         host = self._means.reach.environment.host(script.host)
         when = next((one.script for one in step.when if one.host == script.host), "")
-        prepare: Callable[[], Mapping[str, Json]] | None = None
-        conclude: Callable[[Mapping[str, Json], Ended], Ended] | None = None
+        prepare: Prepare | None = None
+        conclude: Conclude | None = None
         if "upload" in step.params:
             prepare = partial(self._upload, step.params["upload"], script.host)
         if step.kind == "failed_jobs":
-            outcomes = FailedOutcomes(reach=self._means.reach, archives=self._means.archives)
-            do, ids = str(step.params.get("do")), _texts(step.params.get("ids"))
-            prepare = partial(outcomes.before, self._ledger.row.name, do, ids)
-            conclude = partial(outcomes.conclude, do, ids)
+            prepare, conclude = self._around_failed_jobs(step)
         return Work(
             step=step.name,
             kind=step.kind,
@@ -125,10 +123,20 @@ class Stepper:
             effect=step.effect,
             timeout=step.timeout,
             when=when,
-            secrets=tuple(self._means.reach.secret(reference) for reference in step.secrets),
+            secrets=lambda: tuple(self._means.reach.secret(reference) for reference in step.secrets),
             prepare=prepare,
             conclude=conclude,
         )
+
+    def _around_failed_jobs(self, step: PlannedStep) -> tuple[Prepare, Conclude]:
+        """What is read before and after artisan changes failed jobs, from the application's own table."""
+        outcomes = FailedOutcomes(reach=self._means.reach, archives=self._means.archives)
+        do, hours, run = str(step.params.get("do")), step.params.get("hours"), self._ledger.row.name
+        if do == "prune":
+            limit = hours if isinstance(hours, int) else 0
+            return lambda: outcomes.before_prune(run, limit, self._clock.now()), outcomes.conclude_prune
+        ids = _texts(step.params.get("ids"))
+        return partial(outcomes.before, run, do, ids), partial(outcomes.conclude, do, ids)
 
     def _together(self, works: list[Work]) -> dict[str, Ended]:
         ends: dict[str, Captured[Ended]] = {}
@@ -155,7 +163,10 @@ class Stepper:
         # At least 64 KiB/s, and two minutes for whatever is smaller.
         deadline = 120.0 + (size if isinstance(size, int) else 0) / 65536
 
-        self._performer.send(host, place, lambda: _pieces(path), deadline=deadline)
+        try:
+            self._performer.send(host, place, lambda: _pieces(path), deadline=deadline)
+        except OSError as error:
+            raise UsageError(f"the archive {path} cannot be read: {error.strerror}") from error
         return {"uploaded": place}
 
     # --- by the runner -----------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""The step kind `failed_jobs`: retry or forget a frozen set of failed jobs through artisan.
+"""The step kind `failed_jobs`: retry or forget a frozen set of failed jobs, or prune old ones, through artisan.
 
-Owns the commands. What became of each id is read back by the runner, which also archives rows before a forget. Must
+Owns the commands. What became of each id is read back by the runner, which also archives rows that will go. Must
 not write to the application's database.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from console.domain.documents import Json
 from console.domain.environment import Host
@@ -20,18 +20,26 @@ from console.steps.scripts import as_user, assemble, words
 
 
 class FailedJobsParams(BaseModel):
-    """`failed_jobs: {do: retry, ids: "{param.ids}"}`."""
+    """`failed_jobs: {do: retry, ids: "{param.ids}"}`, or `failed_jobs: {do: prune, hours: 168}`."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    do: Literal["retry", "forget"]
-    """Back to the queue, or deleted after its row was archived."""
-    ids: list[str] | str
-    """The ids: a list, or one template that names a list."""
+    do: Literal["retry", "forget", "prune"]
+    """Back to the queue, or deleted after the rows were archived."""
+    ids: list[str] | str = Field(default_factory=list)
+    """The ids to retry or forget: a list, or one template that names a list."""
+    hours: int | str = 0
+    """What `prune` deletes: jobs that failed longer ago than this."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> FailedJobsParams:
+        if (self.do == "prune") == bool(self.ids):
+            raise ValueError("`ids` for retry and forget, `hours` for prune")
+        return self
 
 
 class FailedJobs:
-    """Retries or forgets failed jobs by id, on one host."""
+    """Retries or forgets failed jobs by id, or prunes them by age, on one host."""
 
     Params = FailedJobsParams
     checks = ()
@@ -41,6 +49,8 @@ class FailedJobs:
     def plan(self, context: PlanContext) -> PlannedStep:
         """One artisan process for a retry of all ids; one for each id to forget, as artisan takes no more."""
         raw = FailedJobsParams.model_validate(context.step.params)
+        if raw.do == "prune":
+            return self._prune(context)
         ids = self._ids(context, context.hosts[0])
         if not ids:
             raise UsageError("No failed jobs were named.", fix="Give their ids, `--param ids=ID,ID`.")
@@ -54,6 +64,23 @@ class FailedJobs:
             text=lambda _host: f"php artisan queue:{raw.do} {shown}",
             danger=Danger.DESTRUCTIVE if raw.do == "forget" else Danger.CAUTION,
             params={"do": raw.do, "ids": list[Json](ids)},
+        )
+
+    def _prune(self, context: PlanContext) -> PlannedStep:
+        """One artisan process; the rows older than its limit are archived first."""
+        filled = FailedJobsParams.model_validate(context.params(context.hosts[0]))
+        if not str(filled.hours).isdigit() or int(filled.hours) < 1:
+            raise UsageError(f"The step {context.step.name} needs a whole number of hours.")
+        hours = int(filled.hours)
+        argv = [context.environment.app.php, "artisan", "queue:prune-failed", "--no-interaction", "--no-ansi"]
+        command = as_user([*argv, f"--hours={hours}"], context.step.become)
+        return assemble(
+            context,
+            kind="failed_jobs",
+            write=lambda host: f"cd -- {words([context.code(host, 'current')])}\nexec {words(command)}",
+            text=lambda _host: f"archive, then php artisan queue:prune-failed --hours={hours}",
+            danger=Danger.DESTRUCTIVE,
+            params={"do": "prune", "hours": hours},
         )
 
     def _ids(self, context: PlanContext, host: Host) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -266,8 +267,8 @@ def test_retry_and_forget_say_what_became_of_each(lab_alone: Lab, console: Conso
     assert code == 0, out + err
     left = {job["uuid"] for job in console.document("failed", "list", "-e", "lab")["jobs"]}
     assert not left & set(ids[:3])
-    (archive,) = console.state.glob("archives-*/*.jsonl")
-    assert json.loads(archive.read_text())["uuid"] == ids[2]
+    (archive,) = console.state.glob("archives-*/*.gz")
+    assert json.loads(gzip.decompress(archive.read_bytes()))["uuid"] == ids[2]
     assert archive.stat().st_mode & 0o777 == 0o600
 
 
