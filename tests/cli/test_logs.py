@@ -28,6 +28,7 @@ from console.services.loop import SystemClock
 from console.services.tailer import Tailer
 from tests.fakes.local_shell import LocalShell
 from tests.fakes.reach import FakeReach, make_facts
+from tests.fakes.shell import FakeShell
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
@@ -165,6 +166,13 @@ def test_text_is_harmless(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert "␛]52" in out and "‹U+202E›" in out
 
 
+class Locked(FakeShell):
+    """A host that accepts no key."""
+
+    def stream(self, script: str) -> Stream:
+        raise AuthenticationError("no key is accepted")
+
+
 def test_one_host_down_is_partial_all_down_is_its_error(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.logs[0].write_text(line(1))
     world.shells["web2"].down = True
@@ -175,11 +183,7 @@ def test_one_host_down_is_partial_all_down_is_its_error(world: World, capsys: py
     world.shells["web1"].down = True
     assert run(["logs", "-e", "lab"]) == 6
 
-    def refuse(script: str) -> Stream:
-        raise AuthenticationError("no key is accepted")
-
-    for shell in world.shells.values():
-        shell.stream = refuse  # type: ignore[method-assign]
+    world.reach.shells.update({host: Locked(host) for host in world.shells})
     assert run(["logs", "-e", "lab", "--follow"]) == 4
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,8 +70,8 @@ class Following:
 def follow(shell: list[str]) -> Iterator[Callable[..., Following]]:
     started: list[Following] = []
 
-    def start(*paths: Path, **options: object) -> Following:
-        following = Following(shell, script([str(path) for path in paths], **options))  # type: ignore[arg-type]
+    def start(*paths: Path, **options: Any) -> Following:
+        following = Following(shell, script([str(path) for path in paths], **options))
         started.append(following)
         return following
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def wait(done: Callable[[], object], seconds: float = 15.0) -> None:
 class World:
     """A tailer over real scripts on this machine."""
 
-    def __init__(self, tmp_path: Path, **options: object) -> None:
+    def __init__(self, tmp_path: Path, **options: Any) -> None:
         self.log = tmp_path / "laravel.log"
         self.shell = LocalShell("web1")
         self.published: list[tuple[float, Key]] = []
@@ -57,7 +58,7 @@ class World:
             self.reach,
             clock=SystemClock(),
             publish=lambda key: self.published.append((time.monotonic(), key)),
-            **options,  # type: ignore[arg-type]
+            **options,
         )
 
     def reach(self, environment: str, host: str) -> Shell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,8 @@ from console.domain.logs import FollowState, FollowStatus, LogRing, Origin
 from console.ui.app import ConsoleApp
 from console.ui.panes.logs import LogsPane
 from console.ui.screens.detail import DetailScreen
+from console.ui.screens.main import MainScreen
+from console.ui.widgets.log_view import PERIOD
 from console.ui.widgets.text_view import TextView
 from tests.fakes.screen import START, FakeWorld, living_world
 
@@ -304,13 +307,16 @@ async def test_another_environment_shows_its_own_ring(world: FakeWorld) -> None:
     Writer(world, environment="staging").line("of staging")
     async with shown(world) as (pilot, pane):
         assert "of production" in "".join(screen(pane))
-        pane.screen.select("staging")  # type: ignore[attr-defined]
+        assert isinstance(pane.screen, MainScreen)
+        pane.screen.select("staging")
         await settled(pilot)
         assert "of staging" in "".join(screen(pane))
         assert "of production" not in "".join(screen(pane))
 
 
-async def test_fifty_thousand_lines_repaint_at_most_a_dozen_times_a_second(world: FakeWorld) -> None:
+async def test_fifty_thousand_lines_repaint_at_most_a_dozen_times_a_second(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = Writer(world)
     chunk = b"".join(b"[2026-11-21 20:50:41] production.INFO: order %06d {} \n" % n for n in range(1000))
     async with shown(world) as (pilot, pane):
@@ -322,11 +328,12 @@ async def test_fifty_thousand_lines_repaint_at_most_a_dozen_times_a_second(world
             paints += 1
             repaint()
 
-        pane.view._repaint = counted  # type: ignore[method-assign]
+        monkeypatch.setattr(pane.view, "_repaint", counted)
+        started = time.monotonic()
         for _ in range(50):
             writer.write(chunk)
             await pilot.pause(0.01)
         await settled(pilot)
-        assert paints < 20
+        assert paints <= (time.monotonic() - started) / PERIOD + 2
         assert "order 000999" in screen(pane)[-1]
         assert pane.view._ring.lines == 50_000
