@@ -94,14 +94,19 @@ def worker_rows(reading: WorkerReading | None) -> tuple[Row, ...]:
 
 
 def source_row(snapshot: Snapshot[object], mono: float) -> Row:
-    """One row for a source without a pane: what it says, and beside it the error or, of an old word, its age."""
+    """One line for a source without a pane: what it says, or why it does not; of an old word also its age."""
     age, old = snapshot.age(mono), snapshot.stale(mono)
-    glyph = Cell(text.OPEN, "dim") if age is None else Cell(text.OK, "dim" if old else "ok")
-    value = Cell(text.brief(age) if old and age is not None else "", "dim")
+    said = snapshot.said or harmless(snapshot.source)
     if snapshot.error is not None:
-        glyph, value = Cell(text.FAILED, "error"), Cell(snapshot.error, "error")
-    said = Cell(snapshot.said or harmless(snapshot.source), "dim" if old else "")
-    return Row(f"source:{snapshot.source}", (glyph, said, value, Cell("")))
+        cells = Cell(text.FAILED, "error"), Cell(f"{harmless(snapshot.source)}: {snapshot.error}", "error")
+    elif age is None:
+        cells = Cell(text.OPEN, "dim"), Cell(said, "dim")
+    else:
+        cells = (
+            Cell(text.OK, "dim" if old else "ok"),
+            Cell(f"{text.brief(age)} {said}" if old else said, "dim" if old else ""),
+        )
+    return Row(f"source:{snapshot.source}", cells)
 
 
 def _error_rows(kind: str, errors: Sequence[str]) -> tuple[Row, ...]:

@@ -6,7 +6,7 @@ Owns the arithmetic of tables. Must not draw, nor know a toolkit; widths are mea
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Measure = Callable[[str], int]
 
@@ -130,6 +130,15 @@ def arrange(
 def _order(row: Row, column: int) -> tuple[int, float, str]:
     cell = row.cells[column] if column < len(row.cells) else Cell("")
     return (0, cell.sort, "") if cell.sort is not None else (1, 0.0, cell.text.casefold())
+
+
+def spanned(placed: tuple[Placed, ...], row: Row) -> tuple[Placed, ...]:
+    """Where a row's cells stand: the last one of a row with fewer cells than columns takes the rest of the line."""
+    own = [each for each in placed if each.index < len(row.cells)]
+    if not own or len(own) == len(placed):
+        return placed
+    end = max(each.x + each.width for each in placed)
+    return (*own[:-1], replace(own[-1], width=end - own[-1].x))
 
 
 def changed_cells(before: Row, after: Row) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Owns the readings `app` and `light`. Must not discover: `Reach.facts` does, and 
 
 from __future__ import annotations
 
+import posixpath
 from typing import ClassVar
 
 from console.domain.environment import AppFacts
@@ -37,7 +38,8 @@ class ApplicationSource(TypedSource[AppReading]):
 
     def summary(self, value: AppReading) -> str:
         """Version and surroundings on one line."""
-        return f"Laravel {value.laravel or '?'} · {value.app_env or '?'} · {value.database or 'no database'}"
+        laravel = f"Laravel {value.laravel}" if value.laravel else "Laravel"
+        return f"{laravel} · {value.app_env or '?'} · {posixpath.basename(value.database) or 'no database'}"
 
 
 class LightSource(TypedSource[LightReading]):

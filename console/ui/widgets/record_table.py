@@ -197,7 +197,7 @@ class RecordTable(Drawn, can_focus=True):
 
     def _refresh_cells(self, index: int, cells: Sequence[int]) -> None:
         y = index - self._top + self._head
-        for each in self._placed:
+        for each in table.spanned(self._placed, self.rows[index]):
             if each.index in cells:
                 self.refresh(Region(each.x + 1, y, each.width, 1))
 
@@ -375,7 +375,7 @@ class RecordTable(Drawn, can_focus=True):
         under = ("selection",) if index == self._at and self.has_focus else ()
         marked = row.key in self.marked
         segments = [Segment("›" if marked else " ", self.paint(*under, "accent"))]
-        for n, each in enumerate(self._placed):
+        for n, each in enumerate(table.spanned(self._placed, row)):
             if n:
                 segments.append(Segment(" ", self.paint(*under)))
             if each.index < len(row.cells):
