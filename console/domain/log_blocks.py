@@ -77,6 +77,7 @@ class Block:
     starts: list[int] | None = None
     codes: bytearray = field(default_factory=bytearray)
     headed: bool = False
+    head_seen: bool | None = None
     counted: int = 0
     records: dict[int, tuple[int, Record]] = field(default_factory=dict)
     matched: tuple[Where, list[int]] | None = None
@@ -86,6 +87,12 @@ class Block:
         if not self.headed or not self.before:
             return 0
         return self.starts[0] if self.starts else len(self.data)
+
+    def holds_head(self) -> bool:
+        """Whether any record begins here by a head; much quicker than the index."""
+        if self.head_seen is None:
+            self.head_seen = HEAD.search(self.data) is not None
+        return self.head_seen
 
     def index(self, *, headed_before: bool) -> list[int]:
         """Where records begin, built once. `headed_before`: whether the same file had a head earlier on.
@@ -133,6 +140,7 @@ class Block:
         self.data += data
         self.lines += lines
         self.matched = None
+        self.head_seen = self.head_seen or None
         if self.starts is not None:
             self._index_from(base)
 

@@ -13,6 +13,7 @@ from console.domain.log_format import ERROR_MINUTE, STAMP_MINUTE
 _QUARTER = 15
 _HALF_DAY = 14 * 60
 _KEPT_MINUTES = 24 * 60
+_WORDS = (b".ERROR:", b".CRITICAL:", b".ALERT:", b".EMERGENCY:")
 
 
 class ErrorRate:
@@ -28,10 +29,8 @@ class ErrorRate:
         """Counts what was not counted of the block yet; whether there was anything."""
         if block.counted == len(block.data):
             return False
-        for match in ERROR_MINUTE.finditer(block.data, block.counted):
-            minute = self._minute(match[1], match[2])
-            if minute is not None:
-                self._counts[minute] = self._counts.get(minute, 0) + 1
+        for word in _WORDS:
+            self._count_word(block.data, word, block.counted)
         if block.live and block.arrived:
             self._learn(block)
         block.counted = len(block.data)
@@ -39,6 +38,15 @@ class ErrorRate:
             newest = sorted(self._counts)[-_KEPT_MINUTES:]
             self._counts = {minute: self._counts[minute] for minute in newest}
         return True
+
+    def _count_word(self, data: bytes, word: bytes, at: int) -> None:
+        # A plain search for the word is many times quicker than trying a pattern at each line.
+        while (at := data.find(word, at)) >= 0:
+            at += len(word)
+            match = ERROR_MINUTE.match(data, data.rfind(b"\n", 0, at) + 1)
+            minute = self._minute(match[1], match[2]) if match and match.end() == at else None
+            if minute is not None:
+                self._counts[minute] = self._counts.get(minute, 0) + 1
 
     def series(self, minute: int, minutes: int) -> tuple[int, ...]:
         """The counts of the last `minutes` up to the wall clock's `minute`, oldest first."""

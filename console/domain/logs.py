@@ -287,17 +287,21 @@ class LogRing:
     # --- within the lock ---------------------------------------------------------------------------------------------
 
     def _index(self, block: Block) -> list[int]:
-        """The block's index; whether its file had a head before is asked of the blocks before it, oldest first."""
-        chain = []
-        each: Block | None = block
-        while each is not None and each.starts is None:
-            chain.append(each)
-            each = self._blocks.get(each.before)
-        headed = each.headed if each is not None else False
-        for unindexed in reversed(chain):
-            unindexed.index(headed_before=headed)
-            headed = unindexed.headed
+        """The block's index, built when first needed; whether its file had a head before is asked of the blocks before
+        it, of which usually one is enough."""
+        if block.starts is None:
+            block.index(headed_before=self._headed_before(block))
         return block.starts or []
+
+    def _headed_before(self, block: Block) -> bool:
+        before = self._blocks.get(block.before)
+        while before is not None:
+            if before.starts is not None:
+                return before.headed
+            if before.holds_head():
+                return True
+            before = self._blocks.get(before.before)
+        return False
 
     def _record_bytes(self, block: Block, start: int) -> bytes:
         end = block.end(start)
