@@ -63,7 +63,8 @@ def script_refusals(script: str) -> tuple[str, ...]:
         try:
             words = shlex.split(piece, comments=True)
         except ValueError:
-            words = piece.split()
+            # A quote that a split tore apart: better one refusal too many than one hidden command.
+            words = [word.strip("'\"") for word in piece.split()]
         # `sh -c "artisan db:wipe"` hides a command in one word.
         for word in words:
             if " " in word:

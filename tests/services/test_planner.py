@@ -1,0 +1,237 @@
+"""Plans: what they pin, what they say, what they refuse; and that making one changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.config.actions import read_actions
+from console.domain.actions import Action, Effect, Param, ParamType, StepSpec
+from console.domain.environment import CodeSource, Identity, QueueConnection, RedisTarget, SqlTarget, Tier
+from console.domain.git import resolve_ref
+from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
+from console.errors import RefusedError, RemoteError, UnreachableError, UsageError
+from console.services.advice import key_advice, shared_cache
+from console.services.planner import Planner, check_needs
+from console.steps import step_kinds
+from tests.fakes.reach import FakeReach, make_facts
+from tests.services.acting import HOSTS, OPERATOR, Stage, action, release, step
+
+COMMIT = "a" * 40
+NONE = Path("/nonexistent")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    built = Stage(tmp_path)
+    yield built
+    built.close()
+
+
+def shipped() -> dict[str, Action]:
+    actions, problems = read_actions(NONE, step_kinds())
+    assert not problems
+    return {one.name: one for one in actions}
+
+
+def listing(directory: Path) -> list[tuple[str, int]]:
+    found = subprocess.run(["find", str(directory), "-printf", "%P %T@ %y\n"], capture_output=True, check=True)
+    return sorted((line, 0) for line in found.stdout.decode().splitlines() if not line.startswith(("state", " ")))
+
+
+def reach(stage: Stage, **changes: Any) -> FakeReach:
+    environment = replace(stage.environment, **changes)
+    return FakeReach(environment, shells=stage.shells, http=stage.http)
+
+
+def planner(stage: Stage, **variables: str) -> Planner:
+    return Planner(kinds=step_kinds(), clock=stage.clock, variables=variables)
+
+
+def test_the_shipped_actions_are_there() -> None:
+    assert sorted(shipped()) == ["cleanup", "deploy", "forget", "retry", "rollback"]
+    assert [one.name for one in shipped()["deploy"].steps if one.effect is Effect.ONCE] == ["code", "migrate"]
+    assert not shipped()["retry"].lock
+
+
+def test_a_plan_pins_and_changes_nothing(stage: Stage) -> None:
+    before = listing(stage.directory)
+    plan = stage.plan(shipped()["deploy"])
+    assert listing(stage.directory) == before
+    assert (plan.release, plan.rollback_target) == ("3", "2")
+    assert len(plan.commit) == 64
+    assert [host.current for host in plan.hosts] == ["2", "2"]
+    assert all(host.host_key.startswith("SHA256:") for host in plan.hosts)
+    assert "cd -- " + str(stage.directory / "web2/releases/3") in plan.steps[3].scripts[1].script
+    assert plan_hash(stage.plan(shipped()["deploy"])) == plan_hash(plan)
+    assert decode_plan(encode_plan(plan)) == plan
+
+
+def test_rollback_names_its_target_and_the_migrations_that_stay(stage: Stage) -> None:
+    for name in ("1", "2"):
+        folder = stage.directory / "web1/releases" / name / "database/migrations"
+        folder.mkdir(parents=True)
+        (folder / "2026_01_01_a.php").touch()
+    (folder / "2026_02_01_b.php").touch()
+    plan = stage.plan(shipped()["rollback"])
+    assert plan.release == "1"
+    assert "Migrations of 2 that stay in the database: 2026_02_01_b." in plan.notes
+    assert plan.steps[1].scripts[0].text == "mark 2 bad"
+
+
+@pytest.mark.parametrize(("to", "error"), [("9", UsageError), ("2", RefusedError), ("../x", UsageError)])
+def test_rollback_to_a_release_that_cannot_be(stage: Stage, to: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        stage.plan(shipped()["rollback"], to=to)
+
+
+def test_no_rollback_to_a_bad_release(stage: Stage) -> None:
+    for host in HOSTS:
+        (stage.directory / host / "releases/1/BAD_RELEASE").touch()
+    with pytest.raises(RefusedError, match="no release to go back to"):
+        stage.plan(shipped()["rollback"])
+    with pytest.raises(RefusedError, match="marked bad"):
+        stage.plan(shipped()["rollback"], to="1")
+
+
+def test_a_deploy_from_git_resolves_its_ref(stage: Stage, tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        settings = ["-c", "user.name=t", "-c", "user.email=t@example.test", "-c", "init.defaultBranch=main"]
+        done = subprocess.run(["git", *settings, *words], cwd=tmp_path / "origin", capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    (tmp_path / "origin").mkdir()
+    git("init", "-q")
+    (tmp_path / "origin/artisan").touch()
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    git("tag", "-a", "v1", "-m", "v1")
+    commit = git("rev-parse", "HEAD")
+    source = CodeSource(git=str(tmp_path / "origin"), ref="main")
+    target = reach(stage, app=replace(stage.environment.app, source=source))
+    deploy = shipped()["deploy"]
+    for given in ({}, {"ref": "v1"}, {"ref": commit}):
+        assert planner(stage).plan(deploy, given, target, OPERATOR).commit == commit
+    with pytest.raises(UsageError, match="no branch or tag nope"):
+        planner(stage).plan(deploy, {"ref": "nope"}, target, OPERATOR)
+    away = reach(stage, app=replace(stage.environment.app, source=replace(source, git="/nonexistent/x")))
+    with pytest.raises(RemoteError, match="cannot read the repository"):
+        planner(stage).plan(deploy, {}, away, OPERATOR)
+
+
+def test_refs_are_never_guessed() -> None:
+    heads = f"{'b' * 40}\trefs/heads/feature/main\n{COMMIT}\trefs/heads/main\n"
+    text = heads + f"{'c' * 40}\trefs/tags/v1\n{COMMIT}\trefs/tags/v1^{{}}\n"
+    assert resolve_ref(text.encode(), "main") == COMMIT
+    assert resolve_ref(text.encode(), "v1") == COMMIT
+    assert resolve_ref(b"", "D" * 40) == "d" * 40
+    with pytest.raises(UsageError):
+        resolve_ref(text.encode(), "feature")
+
+
+def test_a_host_that_is_away_stops_the_plan(stage: Stage) -> None:
+    stage.shells["web2"].down = True
+    with pytest.raises(UnreachableError):
+        stage.plan(shipped()["rollback"])
+
+
+def test_needs_are_checked_before_any_host_is_asked(stage: Stage) -> None:
+    stage.shells["web1"].down = True
+    bare = reach(stage, app=replace(stage.environment.app, source=None))
+    with pytest.raises(RefusedError, match="needs source"):
+        planner(stage).plan(shipped()["deploy"], {}, bare, OPERATOR)
+    check_needs(replace(shipped()["deploy"], needs={"source": "archive"}), stage.environment)
+    for needs in ({"source": "git"}, {"layout": "in-place"}, {"workers": True}, {"health": False}):
+        with pytest.raises(RefusedError):
+            check_needs(replace(shipped()["deploy"], needs=needs), stage.environment)
+
+
+def test_a_protected_environment_without_identity_is_told_what_to_pin(stage: Stage) -> None:
+    for host in HOSTS:
+        root = stage.directory / host / "releases/2"
+        (root / ".env").write_text(
+            "APP_ENV=production\nAPP_KEY=base64:xyz\nDB_CONNECTION=mysql\nDB_HOST=db\nDB_DATABASE=app\n"
+        )
+        (root / "artisan").touch()
+    with pytest.raises(RefusedError, match="pins no identity") as caught:
+        planner(stage).plan(shipped()["rollback"], {}, reach(stage, tier=Tier.PROTECTED), OPERATOR)
+    assert "identity: {app_env: production, app_key: " in caught.value.fix
+
+
+def test_what_a_protected_environment_refuses(stage: Stage) -> None:
+    pinned = reach(stage, tier=Tier.PROTECTED, identity=Identity(app_env="x", app_key="y", database="z"))
+    for spec in (
+        StepSpec(name="a", kind="artisan", params={"run": ["db:wipe"], "in": "current"}, on="all"),
+        step("b", "cd x && php artisan migrate:fresh"),
+        StepSpec(name="c", kind="shell", params={"run": [["supervisorctl", "restart", "all"]]}, on="all"),
+    ):
+        with pytest.raises(RefusedError):
+            planner(stage).plan(action(spec), {}, pinned, OPERATOR)
+
+
+def test_a_value_from_outside_never_becomes_an_option(stage: Stage) -> None:
+    spec = StepSpec(
+        name="q", kind="artisan", params={"run": ["queue:clear", "{param.name}"], "in": "current"}, on="all"
+    )
+    asked = replace(action(spec), params=(Param(name="name", type=ParamType.TEXT),))
+    with pytest.raises(RefusedError, match="dash"):
+        stage.plan(asked, name="--force")
+    plan = stage.plan(asked, name="a b;c")
+    assert "queue:clear --no-interaction --no-ansi 'a b;c'" in plan.steps[0].scripts[0].script
+
+
+def test_a_role_nobody_has_is_named(stage: Stage) -> None:
+    plan = stage.plan(action(step("x", "true"), step("y", "true", on="backup")))
+    assert [one.name for one in plan.steps] == ["x"]
+    assert "No host has the role backup: the step y is left out." in plan.notes
+
+
+def test_cleanup_spares_current_and_candidate(stage: Stage) -> None:
+    for host in HOSTS:
+        for name in range(3, 12):
+            (stage.directory / host / "releases" / str(name)).mkdir()
+    plan = stage.plan(shipped()["cleanup"])
+    assert plan.steps[2].text == "remove releases: 3, 4, 5, 6"
+
+
+def test_clearing_a_cache_that_shares_redis_with_queues(stage: Stage) -> None:
+    one = RedisTarget(host="redis", database=0)
+    facts = make_facts(
+        redis={"default": one, "cache": one, "other": replace(one, database=1)},
+        queues=(QueueConnection(name="redis", driver="redis", target="default"),),
+        cache_store="redis",
+        cache_redis="cache",
+        sql={"mysql": SqlTarget(driver="mysql")},
+    )
+    assert shared_cache(facts) == "redis"
+    assert shared_cache(replace(facts, cache_redis="other")) == ""
+    assert shared_cache(replace(facts, cache_store="file")) == ""
+    clear = action(StepSpec(name="c", kind="artisan", params={"run": ["cache:clear"], "in": "current"}, on="primary"))
+    shared = FakeReach(stage.environment, facts=facts, shells=stage.shells, http=stage.http)
+    assert "loses its jobs" in " ".join(planner(stage).plan(clear, {}, shared, OPERATOR).notes)
+    pinned = replace(stage.environment, tier=Tier.PROTECTED, identity=Identity(app_env="x", app_key="y", database="z"))
+    with pytest.raises(RefusedError, match="loses its jobs"):
+        planner(stage).plan(clear, {}, FakeReach(pinned, facts=facts, shells=stage.shells, http=stage.http), OPERATOR)
+    apart = FakeReach(
+        stage.environment, facts=replace(facts, cache_redis="other"), shells=stage.shells, http=stage.http
+    )
+    assert "un-pauses" in " ".join(planner(stage).plan(clear, {}, apart, OPERATOR).notes)
+
+
+def test_a_key_that_dies_with_the_login_is_named(stage: Stage, tmp_path: Path) -> None:
+    variables = {"SSH_AUTH_SOCK": "/tmp/x", "SSH_CONNECTION": "1.2.3.4 5 6 7", "HOME": str(tmp_path)}
+    assert key_advice(stage.environment, variables)
+    assert not key_advice(stage.environment, {**variables, "SSH_AUTH_SOCK": ""})
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").touch()
+    assert not key_advice(stage.environment, variables)
+
+
+def test_a_step_without_its_release_is_refused(stage: Stage) -> None:
+    with pytest.raises(UsageError, match="needs a release"):
+        stage.plan(action(release("composer", "composer")))
