@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.lab.processes import Tracked, marked
+from tests.lab.values import MARK
+from tests.source import ROOT
 
 PROGRAM = str(Path(sys.executable).with_name("opsconsole"))
 
@@ -35,29 +41,58 @@ class Ended:
 
 
 class Command:
-    """The command with one configuration, in an environment that holds nothing of this machine's."""
+    """The command with one configuration, in an environment that holds nothing of this machine's.
 
-    def __init__(self, config: Path, home: Path) -> None:
+    `mark` is put into that environment, so that the test world finds and ends what a test leaves running. `user` runs
+    it as another account.
+    """
+
+    def __init__(self, config: Path, home: Path, *, mark: str = "", user: str = "") -> None:
         self.config = config
         self.home = home
+        self.mark = mark
+        self.user = user
         home.mkdir(exist_ok=True)
+        if user:
+            shutil.chown(home, user, user)
 
     @property
     def environment(self) -> dict[str, str]:
         """What the process sees in its environment."""
-        return {
+        found = {
             "HOME": str(self.home),
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "OPSCONSOLE_CONFIG": str(self.config),
+            MARK: self.mark,
         }
+        if self.user:
+            # This interpreter may lie where only root can go; the distribution's is everybody's.
+            found["PYTHONPATH"] = f"{ROOT}:{sysconfig.get_path('purelib')}"
+            found["PYTHONDONTWRITEBYTECODE"] = "1"
+        return found
+
+    @property
+    def program(self) -> list[str]:
+        """The words that start it."""
+        return ["/usr/bin/python3", "-m", "console"] if self.user else [PROGRAM]
+
+    def _argv(self, words: tuple[str, ...]) -> list[str]:
+        become = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--"] if self.user else []
+        return [*become, *self.program, *words]
+
+    def runners(self) -> list[Tracked]:
+        """The processes that perform runs of this command's."""
+        return [
+            each for each in marked(MARK, self.mark) if b"\0_runner\0" in Path(f"/proc/{each.pid}/cmdline").read_bytes()
+        ]
 
     def __call__(
         self, *words: str, seconds: float = 60, more: Mapping[str, str] | None = None, text: str | None = None
     ) -> Ended:
         """Runs one command to its end. Without `text` its standard input is empty."""
         done = subprocess.run(
-            [PROGRAM, *words],
+            self._argv(words),
             env={**self.environment, **(more or {})},
             input=text if text is not None else "",
             capture_output=True,
@@ -77,7 +112,7 @@ class Command:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Starts a command and leaves it running."""
         return subprocess.Popen(
-            [PROGRAM, *words],
+            self._argv(words),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

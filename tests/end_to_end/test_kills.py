@@ -1,0 +1,162 @@
+"""Processes killed while an action runs: the action goes on or can be gone on with, and nothing happens twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import Command
+from tests.lab.processes import wait_until
+from tests.lab.values import COLLEAGUE, TEAM
+from tests.lab.world import Lab
+
+pytestmark = pytest.mark.timeout(300)
+STEPS = ("one", "two", "three", "four")
+VICTIMS = ("follower", "runner", "sshd", "runner and sshd")
+
+
+def appending() -> str:
+    """An action whose `once` steps each append their name to a file of their host."""
+    lines = [
+        f'  - {{name: {name}, shell: {{script: "sleep 0.2; echo {name} >> appended; sleep 0.2", in: base}}, on: all, '
+        f"effect: once, timeout: 1m}}"
+        for name in STEPS
+    ]
+    return "title: Append\nsteps:\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def console(lab_alone: Lab, tmp_path: Path) -> Iterator[Command]:
+    config = lab_alone.write_config(tmp_path / "config", actions={"append": appending()})
+    command = Command(config, tmp_path / "home", mark=lab_alone.world.root)
+    yield command
+    for each in command.runners():
+        os.kill(each.pid, signal.SIGKILL)
+
+
+def appended(lab: Lab) -> list[list[str]]:
+    """What the steps left on each host."""
+    files = [Path(node.path, "appended") for node in lab.nodes]
+    return [file.read_text().split() if file.exists() else [] for file in files]
+
+
+def kill(lab: Lab, console: Command, victim: str, follower: subprocess.Popen[str]) -> None:
+    """Kills the processes that the word names, whichever are there."""
+    if victim == "follower":
+        follower.kill()
+    if "runner" in victim:
+        for each in console.runners():
+            os.kill(each.pid, signal.SIGKILL)
+    if "sshd" in victim:
+        for node in lab.nodes:
+            lab.servers.cut_sessions(node)
+
+
+def state(console: Command) -> str:
+    return str(console("runs", "show", "1", "--json").json["state"])
+
+
+def settle(console: Command) -> str:
+    """Goes on with run 1 until it has ended or wants an operator; its state."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        now = state(console)
+        if now in ("finished", "needs_operator"):
+            return now
+        if not console.runners():
+            console("runs", "resume", "1")
+        else:
+            console("runs", "attach", "1", seconds=90)
+    raise AssertionError(f"run 1 never ended: {console('runs', 'show', '1').out}")
+
+
+def killed_at(lab: Lab, console: Command, seed: int) -> None:
+    lot = random.Random(seed)
+    victim, moment = lot.choice(VICTIMS), lot.uniform(0.0, 4.0)
+    with console.start("run", "append", "-e", "lab", "--yes", "--json") as follower:
+        assert follower.stdout
+        for line in follower.stdout:
+            if json.loads(line)["kind"] == "lock_taken":
+                break
+        until = time.monotonic() + moment
+        wait_until(lambda: time.monotonic() >= until, "the moment")
+        kill(lab, console, victim, follower)
+        if victim != "follower":
+            follower.terminate()
+        follower.communicate(timeout=30)
+    ended = settle(console)
+    left = appended(lab)
+    what = f"{victim} killed after {moment:.2f} s: {left}"
+    assert all(len(set(lines)) == len(lines) for lines in left), f"something was done twice; {what}"
+    if ended == "finished":
+        shown = console("runs", "show", "1", "--json").json
+        assert shown["outcome"] == "ok" and left == [list(STEPS)] * 2, f"{shown['detail']}; {what}"
+        assert not console("lock", "status", "-e", "lab", "--json").json.get("held")
+    assert console("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_some_instants(lab_alone: Lab, console: Command, seed: int) -> None:
+    killed_at(lab_alone, console, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5, 55))
+def test_killed_at_fifty_instants(lab_alone: Lab, console: Command, seed: int) -> None:
+    killed_at(lab_alone, console, seed)
+
+
+def test_a_deploy_outlives_its_follower_during_a_migration(lab_alone: Lab, tmp_path: Path) -> None:
+    from tests.end_to_end.conftest import quick
+
+    lab = lab_alone
+    lab.set_environment(LAB_MIGRATION_SECONDS="5")
+    config = lab.write_config(tmp_path / "config", actions={"deploy": quick("deploy")})
+    console = Command(config, tmp_path / "home", mark=lab.world.root)
+    with console.start("run", "deploy", "-e", "lab", "--yes", "--json") as follower:
+        assert follower.stdout
+        for line in follower.stdout:
+            event = json.loads(line)
+            if event["kind"] == "step_intended" and event["step"] == "migrate":
+                break
+        follower.kill()
+        follower.communicate(timeout=30)
+    assert console("runs", "attach", "1", seconds=120).code == 0
+    assert lab.sql("select count(*) from migrations where migration like '%%gift_cards%%'") == [(1,)]
+    assert lab.release(lab.node1) == lab.release(lab.node2)
+    assert "held" not in console("lock", "status", "-e", "lab").out
+    assert console("audit", "verify").code == 0
+
+
+def test_a_colleague_attaches_and_answers(lab_alone: Lab, tmp_path: Path) -> None:
+    """Another account of this machine, in the group that shares the state."""
+    lab = lab_alone
+    action = 'title: Ask\nsteps:\n  - {name: tell, manual: "Tell the team", timeout: 1m}\n'
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    shared = {"state": {"path": str(tmp_path / "state"), "group": TEAM}}
+    mine = lab.write_config(tmp_path / "mine", top=shared, actions={"ask": action})
+    theirs = lab.write_config(tmp_path / "theirs", top=shared, actions={"ask": action}, key=lab.colleague_key)
+    subprocess.run(["chown", "-R", f"{COLLEAGUE}:", str(theirs.parent)], check=True)
+    console = Command(mine, tmp_path / "home", mark=lab.world.root)
+    colleague = Command(theirs, tmp_path / "other", mark=lab.world.root, user=COLLEAGUE)
+    with console.start("run", "ask", "-e", "lab", "--yes", "--json") as follower:
+        assert follower.stdout
+        for line in follower.stdout:
+            if json.loads(line)["kind"] == "operator_needed":
+                break
+        answered = colleague("runs", "answer", "1", "done")
+        assert answered.code == 0, answered.err
+        events = [json.loads(line) for line in follower.stdout]
+        assert follower.wait() == 0
+    assert any(each["kind"] == "operator_answered" and COLLEAGUE in json.dumps(each) for each in events)
+    attached = colleague("runs", "attach", "1", "--json")
+    assert attached.code == 0 and attached.events[-1]["outcome"] == "ok"
