@@ -7,7 +7,7 @@ and is proved to be over, gets another attempt. Must not ask operators nor choos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event as Flag
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ from console.services.wrapper import (
 
 MOST_ATTEMPTS = 3
 _TRIES = 8
+_SHORTEST = 4
 T = TypeVar("T")
 CAP = 8 * 1024 * 1024
 """Bytes of output fetched of one step on one host; the rest stays there."""
@@ -227,6 +228,7 @@ class _Watch:
         self._clock = performer._clock
         self._pace = performer._pace
         self._performer = performer
+        self._secrets: tuple[Secret, ...] | None = None
         self._work = work
         self._remote = remote
         self._host = work.host.name
@@ -246,7 +248,7 @@ class _Watch:
         """Starts it unless it was started; why nothing was started, or None. Repeating this is harmless."""
         attached = False
         try:
-            secrets = self._work.secrets()
+            secrets = self._secrets = self._work.secrets()
         except OpsconsoleError as error:
             return Ended(outcome=Outcome.FAILED, detail=f"nothing was started: {error.what}")
         while True:
@@ -272,10 +274,32 @@ class _Watch:
         """One look at it; new output is stored."""
         room = max(0, min(self._pace.piece, CAP - self._base - self._offset))
         text = observe_text(self._remote, offset=self._offset, limit=room)
-        seen = self._ask(text, 20.0, lambda done: parse_observation(done.stdout))
+        seen = self._masked(self._ask(text, 20.0, lambda done: parse_observation(done.stdout)))
         if seen.data:
             self._ledger.output(self._work.step, self._host, self._base + self._offset, seen.data)
         return seen
+
+    def _masked(self, seen: Observation) -> Observation:
+        """The observation with every secret of the step in it blotted out, byte for byte, so that offsets stay true.
+
+        What may be the beginning of a secret is left for the next look, unless nothing more will come.
+        """
+        hidden = self._hidden()
+        data = seen.data
+        for secret in hidden:
+            data = data.replace(secret, b"*" * len(secret))
+        if hidden and not seen.complete(self._offset):
+            data = data[: len(data) - max(begun(data, secret) for secret in hidden)]
+        return replace(seen, data=data)
+
+    def _hidden(self) -> tuple[bytes, ...]:
+        if self._secrets is None:
+            try:
+                self._secrets = self._work.secrets()
+            except OpsconsoleError as error:
+                raise ParkedError(f"{self._work.step}: its output may hold a secret, and {error.what}") from error
+        texts = (secret.reveal().encode("utf-8", "surrogateescape") for secret in self._secrets)
+        return tuple(text for text in sorted(texts, key=len, reverse=True) if len(text) >= _SHORTEST)
 
     def follow(self) -> Ended:
         """Looks until it is over, and ends it when an operator aborts."""
@@ -333,3 +357,9 @@ class _Watch:
                 unread = error
             self._clock.wait(Flag(), self._pace.look)
         raise unread
+
+
+def begun(data: bytes, secret: bytes) -> int:
+    """How many bytes at the end of `data` are the beginning of `secret`."""
+    longest = min(len(data), len(secret) - 1)
+    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)

@@ -67,7 +67,10 @@ class Artisan:
         # Right behind the command's name: nothing may ever ask, and colours are of no use in a file.
         argv = [php, "artisan", params.run[0], "--no-interaction", "--no-ansi", *params.run[1:]]
         directory = words([context.code(host, params.where)])
-        return f"cd -- {directory}\nexec {words(as_user(argv, context.step.become))}"
+        command = words(as_user(argv, context.step.become))
+        if params.run[0] == "migrate:rollback":
+            return f"cd -- {directory}\n{_checked_rollback(command)}"
+        return f"cd -- {directory}\nexec {command}"
 
     def _pending(self, context: PlanContext, host: Host, *, ran: int, pending: int) -> str:
         where = self._params(context, host).where
@@ -83,3 +86,12 @@ printf '%s\\n' "$status"
 if printf '%s\\n' "$status" | grep -Eq '(^\\| No +\\|)|(Pending *$)'; then exit {pending}; fi
 if printf '%s\\n' "$status" | grep -Eq '(^\\| Yes +\\|)|(Ran *$)'; then exit {ran}; fi
 exit 2"""
+
+
+def _checked_rollback(command: str) -> str:
+    """Laravel ends 0 when it has undone nothing because the migration's file is not there: that is a failure."""
+    return f"""rc=0
+said=$({command} 2>&1) || rc=$?
+printf '%s\\n' "$said"
+case "$said" in *'Migration not found'*) echo 'a migration that should be undone was not found' >&2; exit 1 ;; esac
+exit $rc"""

@@ -415,3 +415,12 @@ def test_what_cannot_be_prepared_starts_nothing(stage: Stage) -> None:
     assert (code, view.outcome) == (1, Outcome.FAILED)
     assert "nothing was started: the archive" in view.detail
     assert "step_intended" not in stage.kinds(view.run)
+
+
+def test_a_secret_that_a_command_prints_is_blotted_out(stage: Stage) -> None:
+    script = 'printf "say %s twice " "$TOKEN"; sleep 0.2; printf "secret of"; sleep 0.3; printf " env:T\\nend\\n"'
+    params: Json = {"script": script, "secrets": {"TOKEN": "env:T"}, "in": "base"}
+    code, view = stage.run(stage.plan(action(StepSpec(name="leak", kind="shell", params=params, on="all"))))
+    assert code == 0
+    blot = "*" * len("secret of env:T")
+    assert stage.output(view.run, "leak", "web2") == f"say {blot} twice {blot}\nend\n"

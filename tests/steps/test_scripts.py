@@ -316,3 +316,12 @@ def test_performed_kinds_have_no_scripts() -> None:
     assert (wait.scripts, wait.params["url"]) == ((), "http://app.test/up")
     assert (ask.scripts, ask.params["ask"]) == ((), "Tell lab")
     assert COMMIT
+
+
+@pytest.mark.parametrize(("said", "status"), [("Rolled back: x", 0), ("Migration not found: x", 1)])
+def test_a_rollback_that_found_no_migration_has_failed(tmp_path: Path, said: str, status: int) -> None:
+    (tmp_path / "releases/7").mkdir(parents=True)
+    tool(tmp_path / "bin", "php", f"echo '{said}'")
+    step = plan_step(environment_at(tmp_path), "artisan", ["migrate:rollback", "--force"])
+    code, output = sh(step.scripts[0].script, path=tmp_path / "bin")
+    assert (code, said in output) == (status, True)
