@@ -95,7 +95,7 @@ def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -
     bad: list[str] = []
     doubtful: list[str] = []
     seen = lost = 0
-    for source in board.sources(environment):
+    for source in _telling(board, environment, polled=polled):
         snapshot = board.get(environment, source)
         old = snapshot is not None and snapshot.error is None and snapshot.stale(mono)
         if snapshot is None or (old and not polled):
@@ -115,6 +115,16 @@ def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -
         return Verdict("lost", tuple(doubtful))
     state = "failed" if bad else "warning" if doubtful else "ok"
     return Verdict(state, (*bad, *doubtful))
+
+
+def _telling(board: Board, environment: str, *, polled: bool) -> tuple[str, ...]:
+    """The sources to judge by. Once the others are read nobody asks the light question again; once it is asked nobody
+    reads the others, and an error of then says nothing of now."""
+    sources = board.sources(environment)
+    if LIGHT not in sources:
+        return sources
+    full = tuple(source for source in sources if source != LIGHT)
+    return full or sources if polled else (LIGHT,)
 
 
 def _judge_value(value: object, bad: list[str], doubtful: list[str]) -> None:
