@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -99,15 +100,13 @@ class FailedOutcomes:
         """Every column of every row as compressed JSON lines in a 0600 file, with its SHA-256 beside it."""
         try:
             self.archives.mkdir(mode=0o700, exist_ok=True)
-            file = self.archives / f"failed-jobs-{run}.jsonl.gz"
-            # Replacing is right: an earlier attempt of this run that never got to its command wrote it.
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            count = 0
+            file, descriptor = self._new_file(f"failed-jobs-{run}")
+            kept = 0
             with os.fdopen(descriptor, "w+b") as stream:
                 with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as lines:
                     for row in rows:
                         lines.write((json.dumps(row, ensure_ascii=True) + "\n").encode("ascii"))
-                        count += 1
+                        kept += 1
                 stream.flush()
                 os.fsync(stream.fileno())
                 stream.seek(0)
@@ -121,7 +120,18 @@ class FailedOutcomes:
                 done="Nothing was deleted.",
                 fix=f"Check the space and the permissions of {self.archives}.",
             ) from error
-        return {"file": str(file), "sha256": digest, "rows": count}
+        return {"file": str(file), "sha256": digest, "rows": kept}
+
+    def _new_file(self, name: str) -> tuple[Path, int]:
+        # Never over an earlier attempt's: rows that it kept may be deleted by now, and are nowhere else.
+        for number in count(1):
+            file = self.archives / (f"{name}.jsonl.gz" if number == 1 else f"{name}.{number}.jsonl.gz")
+            try:
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                return file, os.open(file, flags, 0o600)
+            except FileExistsError:
+                continue
+        raise AssertionError("numbers do not end")
 
     def _whole(self, ids: Sequence[str]) -> Iterator[dict[str, Json]]:
         sql, table, column = self._table()

@@ -149,3 +149,18 @@ def test_an_archive_that_cannot_be_written_stops_everything(table: Table, tmp_pa
     (tmp_path / "archives").write_text("a file in the way")
     with pytest.raises(StateError, match="cannot be archived"):
         outcomes(table, tmp_path).before("1-x", "forget", [ONE])
+
+
+def test_a_second_attempt_never_writes_over_the_rows_that_the_first_one_kept(table: Table, tmp_path: Path) -> None:
+    work = outcomes(table, tmp_path)
+    first = work.before_prune("1-x", 24, datetime(2026, 1, 9, tzinfo=UTC))["archive"]
+    table.remove(ONE)
+    table.remove(TWO)
+    second = work.before_prune("1-x", 24, datetime(2026, 1, 9, tzinfo=UTC))["archive"]
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert (first["rows"], second["rows"]) == (3, 1)
+    for noted in (first, second):
+        file = Path(str(noted["file"]))
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == noted["sha256"]
+        assert len(gzip.decompress(file.read_bytes()).splitlines()) == noted["rows"]
