@@ -94,13 +94,29 @@ def empties_cache(argvs: Iterable[Sequence[str]]) -> bool:
 
 
 def _artisan(argv: Sequence[str]) -> list[str]:
-    command = _first(argv)
-    found = []
-    if command in _ARTISAN:
-        found.append(f"`artisan {command}` destroys data or never belongs on a protected environment.")
+    found = [
+        f"`artisan {command}` destroys data or never belongs on a protected environment."
+        for command in _candidates(argv)
+        if any(_abbreviates(command, name) for name in _ARTISAN)
+    ]
     if any(word == "--seed" or word.startswith(("--seed=", "--seeder")) for word in argv):
         found.append("`--seed` writes test data.")
     return found
+
+
+def _candidates(argv: Sequence[str]) -> Sequence[str]:
+    """The words that may be the command: `--env production db:wipe` names it second."""
+    plain = [word for word in argv if not word.startswith("-")]
+    before = argv[: argv.index(plain[0])] if plain else ()
+    return plain[:2] if any("=" not in word for word in before) else plain[:1]
+
+
+def _abbreviates(word: str, name: str) -> bool:
+    """Whether artisan would take the word for the command: it knows beginnings of each part, in either case."""
+    parts, wanted = word.lower().split(":"), name.split(":")
+    return len(parts) == len(wanted) and all(
+        part and whole.startswith(part) for part, whole in zip(parts, wanted, strict=True)
+    )
 
 
 def _first(argv: Sequence[str]) -> str:
