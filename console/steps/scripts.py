@@ -14,7 +14,7 @@ from console.domain.runs import Danger, HostScript, PlannedStep
 from console.domain.shellwords import quote
 from console.errors import RefusedError, UsageError
 
-# Never stricter than 022: the web server's account must be able to read what a deploy writes, whatever the login's mask.
+# Never stricter than 022: the web server's account must be able to read what a deploy writes, whatever the login says.
 HEAD = 'set -eu\numask "$(printf %04o "$((0$(umask) & 022))")"\n'
 
 Writer = Callable[[Host], str]

@@ -375,13 +375,18 @@ def test_a_redis_without_a_known_prefix_is_not_invented() -> None:
     assert overridden(bare, {"redis": {"host": "h", "prefix": ""}}, resolve).redis["default"].host == "h"
 
 
+def _at(document: Json, *path: str) -> Json:
+    for key in path:
+        assert isinstance(document, dict)
+        document = document[key]
+    return document
+
+
 def test_secrets_are_held_by_the_likeliest_key() -> None:
     kept = without_secrets(DOCUMENT, {"OTHER": "p#ss$word", "DB_PASSWORD": "p#ss$word", "R": "re:dis@/pw"})
     assert kept is not None
-    sql, redis = kept["sql"], kept["redis"]
-    assert isinstance(sql, dict) and isinstance(redis, dict)
-    assert sql["mysql"]["password_key"] == "DB_PASSWORD"  # type: ignore[index,call-overload]
-    assert redis["default"]["password_key"] == "R"  # type: ignore[index,call-overload]
+    assert _at(kept, "sql", "mysql", "password_key") == "DB_PASSWORD"
+    assert _at(kept, "redis", "default", "password_key") == "R"
     assert without_secrets(DOCUMENT, {}) is None
 
 
