@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 import tarfile
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -19,13 +19,12 @@ from console.domain.actions import Action, Effect, GateSpec, StepSpec
 from console.domain.documents import Json
 from console.domain.environment import AppSpec, CodeSource, Environment, Host, SshTarget
 from console.domain.health import ProbeResult, ProbeSpec, Status
-from console.domain.plan_codec import plan_hash
 from console.domain.policy import Operator
 from console.domain.runs import Event, EventKind, Plan, RunRow, RunView, fold, start_view
 from console.ports import Lease
 from console.services.audit import Audit
 from console.services.ledger import Ledger
-from console.services.lock import new_token
+from console.services.lock import EnvironmentLock, LockState, new_token
 from console.services.loop import SystemClock
 from console.services.means import Means
 from console.services.performing import Pace
@@ -197,15 +196,22 @@ class KilledRuns(Runs):
         return event
 
 
+def eventually(what: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits for a condition."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.01)
+
+
+def lock_state(stage: Stage) -> LockState:
+    """Whose the environment's lock is."""
+    return EnvironmentLock(stage.shells["web1"], stage.environment, stage.clock).status().state
+
+
 def failing(name: str) -> Callable[[ProbeSpec], ProbeResult]:
     """Probes of which one fails."""
     return lambda spec: answered(spec, Status.FAILED if spec.name == name else Status.OK)
-
-
-def linked(plan: Plan) -> Plan:
-    """The plan itself, once its hash is known to be stable."""
-    assert plan_hash(plan) == plan_hash(replace(plan, notes=("x",)))
-    return plan
 
 
 def main() -> None:
