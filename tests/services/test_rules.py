@@ -1,0 +1,190 @@
+"""The small rules around a run: the gate, the comparison with a plan, preflight, identity, parallel questions."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.domain.actions import Effect
+from console.domain.environment import Identity, SqlTarget, Tier
+from console.domain.health import Status
+from console.domain.plan_codec import plan_hash
+from console.domain.releases import HostReleases, Release
+from console.domain.runs import Danger, HostScript, Plan, PlannedHost, PlannedStep
+from console.errors import IdentityError, RefusedError, UnreachableError
+from console.services.comparing import compare_fresh
+from console.services.gate import Gate
+from console.services.identity import proposal, prove
+from console.services.parallel import each
+from console.services.performing import begun
+from console.services.preflight import preflight_script, read_preflight
+from tests.fakes.reach import make_environment, make_facts
+from tests.services.acting import OPERATOR
+
+OK, BAD, WARN = Status.OK, Status.FAILED, Status.WARNING
+
+
+def gate(*samples: dict[str, Status]) -> Gate:
+    built = Gate(("a", "b"))
+    for sample in samples:
+        built.add(sample)
+    return built
+
+
+def test_three_bad_in_a_row_of_one_probe_fail_at_once() -> None:
+    good = {"a": OK, "b": OK}
+    assert gate(good, {"a": BAD, "b": OK}, {"a": BAD, "b": OK}).failed() == ()
+    assert gate({"a": BAD, "b": BAD}, {"a": OK, "b": BAD}, {"a": BAD, "b": Status.CRASHED}).failed() == ("b",)
+    assert gate(*[{"a": BAD, "b": OK}, good] * 3).failed() == ()
+
+
+def test_at_the_end_the_last_three_must_be_good() -> None:
+    good = {"a": OK, "b": WARN}
+    assert gate(good, good, good).verdict() == ()
+    assert gate({"a": BAD, "b": OK}, good, good, good).verdict() == ()
+    assert gate(good, good, {"a": BAD, "b": OK}, good).verdict() == ("a",)
+    assert gate(good, good).verdict() == ("a", "b")
+    assert not gate(good, good).enough()
+    assert gate(good, good, {**good, "stranger": BAD}).verdict() == ()
+
+
+def make_plan(**changes: Any) -> Plan:
+    hosts = tuple(
+        PlannedHost(name=name, address=name, host_key=f"key {name}", current="2", releases=("1", "2"))
+        for name in ("web1", "web2")
+    )
+    plan = Plan(
+        action="deploy",
+        title="Deploy",
+        environment="lab",
+        protected=False,
+        params={},
+        steps=(),
+        hosts=hosts,
+        operator=OPERATOR,
+        config_hash="c",
+    )
+    return replace(plan, **changes)
+
+
+STATES = st.fixed_dictionaries(
+    {
+        "current": st.sampled_from(["1", "2", ""]),
+        "releases": st.sampled_from([("1", "2"), ("1", "2", "3"), ("2",)]),
+        "key": st.sampled_from(["key web1", "another"]),
+        "config": st.sampled_from(["c", "d"]),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STATES)
+def test_any_difference_refuses(state: dict[str, object]) -> None:
+    plan = make_plan()
+    names = state["releases"]
+    assert isinstance(names, tuple)
+    found = {
+        "web1": HostReleases(
+            host="web1", current=str(state["current"]), releases=tuple(Release(name=name) for name in names)
+        ),
+        "web2": HostReleases(host="web2", current="2", releases=(Release(name="1"), Release(name="2"))),
+    }
+    keys = {"web1": str(state["key"]), "web2": "key web2"}
+    same = state == {"current": "2", "releases": ("1", "2"), "key": "key web1", "config": "c"}
+    try:
+        compare_fresh(plan, found, keys, config_hash=str(state["config"]), confirmed=plan_hash(plan))
+    except RefusedError:
+        assert not same
+    else:
+        assert same
+
+
+def test_an_altered_plan_is_refused_too() -> None:
+    plan = make_plan()
+    found = {
+        name: HostReleases(host=name, current="2", releases=(Release(name="1"), Release(name="2")))
+        for name in ("web1", "web2")
+    }
+    keys = {name: f"key {name}" for name in found}
+    with pytest.raises(RefusedError, match="altered"):
+        compare_fresh(replace(plan, release="9"), found, keys, config_hash="c", confirmed=plan_hash(plan))
+
+
+def test_identity_of_every_kind() -> None:
+    facts = make_facts()
+    pinned = Identity(app_env="production", app_key="3f9ac1d2e4b5", database="app@db:3306")
+    assert proposal(facts) == ("identity: {app_env: production, app_key: 3f9ac1d2e4b5, database: 'app@db:3306'}")
+    prove(make_environment(identity=pinned, tier=Tier.PROTECTED), "web1", facts)
+    prove(make_environment(), "web1", facts)
+    with pytest.raises(RefusedError, match="pins no identity"):
+        prove(make_environment(tier=Tier.PROTECTED), "web1", facts)
+    other = make_facts(
+        app_env="staging", sql={"mysql": SqlTarget(driver="mysql", host="db", port=3306, database="stage")}
+    )
+    with pytest.raises(IdentityError) as caught:
+        prove(make_environment(identity=pinned), "web2", other)
+    assert "app_env is staging, pinned is production" in caught.value.what
+    assert "database is stage@db:3306" in caught.value.what
+    assert "staging" in caught.value.fix
+
+
+def preflight(tmp_path: Path, **changes: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    environment = make_environment()
+    environment = replace(environment, app=replace(environment.app, path=str(tmp_path)))
+    script = HostScript(host="web1", script="cd x\nexec no-such-php artisan up\n", text="up")
+    step = PlannedStep(
+        name="up",
+        kind="artisan",
+        hosts=("web1",),
+        text="up",
+        effect=Effect.ONCE,
+        danger=Danger.SAFE,
+        scripts=(replace(script, **changes),),
+    )
+    text = preflight_script(environment.paths(environment.hosts[0]), make_plan(steps=(step,)), "web1")
+    done = subprocess.run(["sh"], input=text.encode(), capture_output=True, check=True)
+    findings = read_preflight(done.stdout)
+    return findings.refusals, findings.warnings
+
+
+def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
+    assert preflight(tmp_path)[0] == ("there is no command no-such-php",)
+    assert preflight(tmp_path, script="cd x\nexec sh artisan up\n")[0] == ()
+    refused = preflight(tmp_path, script="exec sudo -n -u nobody-at-all -- sh artisan up\n")[0]
+    assert refused == ("sudo -n does not let this account become nobody-at-all",)
+
+
+def test_preflight_reads_space_and_logind() -> None:
+    findings = read_preflight(b"space 1024\ninodes 10\nkills yes\n")
+    assert findings.refusals == ("only 1 MiB are free, 200 MiB are wanted", "only 10 inodes are free")
+    assert "KillUserProcesses" in findings.warnings[0]
+    assert read_preflight(b"space 99999999\ninodes 0\nnoise\n").refusals == ()
+
+
+def test_each_asks_side_by_side_and_raises_the_first_error() -> None:
+    met = threading.Barrier(2, timeout=10)
+    assert each(["a", "b"], lambda name: (met.wait(), name)[1]) == {"a": "a", "b": "b"}
+
+    def work(name: str) -> str:
+        if name != "a":
+            raise UnreachableError(f"{name} is away")
+        return name
+
+    with pytest.raises(UnreachableError, match="b is away"):
+        each(["a", "b", "c"], work)
+    assert each([], work) == {}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=12), st.binary(min_size=1, max_size=5))
+def test_the_beginning_of_a_secret_is_found(data: bytes, secret: bytes) -> None:
+    size = begun(data, secret)
+    assert data.endswith(secret[:size])
+    assert all(not data.endswith(secret[:longer]) for longer in range(size + 1, min(len(data), len(secret) - 1) + 1))
