@@ -8,6 +8,7 @@
     ├── AuthenticationError             4   a host refused us
     │   └── HostKeyError                4   a host is not who it should be
     ├── LockHeldError                   5   somebody else holds the environment's lock
+    │   └── LeaseLostError              5   another runner goes on with this run
     ├── UnreachableError                6   no connection, or it went away
     │   └── DeadlineError               6   no answer in the time allowed
     ├── RefusedError                    7   policy, confirmation or safety said no
@@ -100,6 +101,10 @@ class LockHeldError(OpsconsoleError):
     """Another run holds the environment's lock; the message says who, since when and why."""
 
     exit_code = 5
+
+
+class LeaseLostError(LockHeldError):
+    """Another runner has this run's lease by now: it goes on with the same lock, which must not be given up."""
 
 
 class UnreachableError(OpsconsoleError):

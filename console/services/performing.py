@@ -128,8 +128,12 @@ class Performer:
             again = ended.outcome is Outcome.UNKNOWN and ended.over and work.effect is not Effect.ONCE
             if not again or attempt >= MOST_ATTEMPTS or self.aborted(work):
                 break
+            try:
+                self._intend(work, attempt + 1)
+            except _PreparingError as error:
+                ended = replace(ended, detail=f"{ended.detail}; it was not tried again: {error.what}")
+                break
             attempt, fresh = attempt + 1, True
-            self._intend(work, attempt)
         if ended.outcome is Outcome.UNKNOWN:
             return ended
         if work.conclude is not None:
@@ -153,7 +157,10 @@ class Performer:
 
     def retry(self, work: Work) -> Ended:
         """Another attempt, which an operator asked for, of work that may be repeated and is proved to be over."""
-        self._intend(work, self._ledger.progress(work.step, work.host.name).attempt + 1)
+        try:
+            self._intend(work, self._ledger.progress(work.step, work.host.name).attempt + 1)
+        except _PreparingError as error:
+            return Ended(outcome=Outcome.UNKNOWN, detail=f"it was not tried again: {error.what}", over=True)
         return self.perform(work)
 
     def _finish(self, work: Work, ended: Ended) -> Ended:

@@ -17,7 +17,7 @@ from console.domain.documents import Json
 from console.domain.environment import Host
 from console.domain.plan_codec import plan_hash
 from console.domain.runs import EventKind, Outcome, PlannedStep
-from console.errors import LockHeldError, OpsconsoleError, RefusedError
+from console.errors import LeaseLostError, LockHeldError, OpsconsoleError, RefusedError
 from console.ports import Shell
 from console.services import identity
 from console.services.comparing import compare_fresh, compare_resumed, link_begun
@@ -83,7 +83,8 @@ class Runner:
         try:
             self._begin(resumed=resumed)
             self._ready()
-        except ParkedError:
+            return self._act()
+        except (ParkedError, LeaseLostError):
             raise
         except OpsconsoleError as error:
             if self._means.lost.is_set():
@@ -91,7 +92,6 @@ class Runner:
             if self._ledger.begun:
                 raise ParkedError(f"the run cannot go on: {error.what}", done=error.done, fix=error.fix) from error
             return Ending(outcome=Outcome.FAILED, detail=str(error), exit_code=error.exit_code)
-        return self._act()
 
     # --- before step 1 -----------------------------------------------------------------------------------------------
 
@@ -240,6 +240,9 @@ class Runner:
         choice = watch.hold(why) if holding else gate.on_failure
         if choice == "accept":
             return Ending(outcome=Outcome.OK, detail=f"accepted though the gate failed: {why}")
+        if choice == "rollback" and self._lock_lost.is_set():
+            detail = f"the gate failed: {why}; not rolled back: the lock was taken over by somebody else"
+            return Ending(outcome=Outcome.FAILED, detail=detail, exit_code=5, offers=self._offers())
         if choice == "rollback" and self._plan.rollback_target:
             undone = self._stepper.undo()
             back = f"rolled back to {self._plan.rollback_target}" if not undone else f"the way back failed: {undone}"

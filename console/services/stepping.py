@@ -49,11 +49,7 @@ class Stepper:
         if not step.scripts:
             return self._performed(step)
         works = [self._work(step, script) for script in step.scripts]
-        ended = self._together(works)
-        for work in works:
-            while ended[work.host.name].outcome is Outcome.UNKNOWN:
-                ended[work.host.name] = self._ask_about(step, work, ended[work.host.name])
-        return _worst(ended)
+        return _worst(self._settled(step, works))
 
     def begun(self, step: PlannedStep) -> bool:
         """Whether it was intended on any host."""
@@ -87,8 +83,7 @@ class Stepper:
         begun = [one for one in scripts if self._ledger.progress(step.name, one.host).attempt]
         if not begun:
             return Outcome.SKIPPED, ""
-        ended = self._together([self._way_back(step, one, name) for one in begun])
-        return _worst(ended)
+        return _worst(self._settled(step, [self._way_back(step, one, name) for one in begun]))
 
     def _way_back(self, step: PlannedStep, script: HostScript, name: str) -> Work:
         host = self._means.reach.environment.host(script.host)
@@ -137,6 +132,14 @@ class Stepper:
             return lambda: outcomes.before_prune(run, limit, self._clock.now()), outcomes.conclude_prune
         ids = _texts(step.params.get("ids"))
         return partial(outcomes.before, run, do, ids), partial(outcomes.conclude, do, ids)
+
+    def _settled(self, step: PlannedStep, works: list[Work]) -> dict[str, Ended]:
+        """How each ended, whatever it takes: what nobody knows is asked, and the lock stays meanwhile."""
+        ended = self._together(works)
+        for work in works:
+            while ended[work.host.name].outcome is Outcome.UNKNOWN:
+                ended[work.host.name] = self._ask_about(step, work, ended[work.host.name])
+        return ended
 
     def _together(self, works: list[Work]) -> dict[str, Ended]:
         ends: dict[str, Captured[Ended]] = {}
@@ -227,22 +230,31 @@ class Stepper:
     def _ask_about(self, step: PlannedStep, work: Work, ended: Ended) -> Ended:
         """What an operator says of a step whose end nobody knows: done, failed, look again, or try again."""
         host = work.host.name
-        intent = self._ledger.last(EventKind.STEP_INTENDED, step=step.name, host=host)
-        again = ended.over and step.effect is not Effect.ONCE
+        intent = self._ledger.last(EventKind.STEP_INTENDED, step=work.step, host=host)
+        again = ended.over and work.effect is not Effect.ONCE
         choices = ("done", "failed", "look", *(("retry",) if again else ()))
-        question = f"{step.name} on {host}: how it ended is unknown: {ended.detail}."
-        looked = self._ledger.last(EventKind.OPERATOR_ANSWERED)
-        consumed = looked.seq if looked is not None and looked.data.get("body") == "look" else 0
+        question = f"{work.step} on {host}: how it ended is unknown: {ended.detail}."
+        # A check tells of the step, not of its way back.
+        checked = self._checked(step, host) if work.step == step.name else ""
         answer = self._desk.ask(
-            question + self._checked(step, host),
+            question + checked,
             choices,
-            step=step.name,
-            since=max(intent.seq if intent else 0, consumed),
+            step=work.step,
+            since=max(intent.seq if intent else 0, self._looked()),
             seconds=self._means.pace.question,
         )
         if answer is None:
             raise ParkedError(question, fix=f"opsconsole runs answer {self._ledger.row.id} {'|'.join(choices)}")
         return self._told(work, answer)
+
+    def _looked(self) -> int:
+        """The newest event by which somebody asked to look again: that look has been, and counts no second time."""
+        seqs = (
+            event.seq
+            for event in self._ledger.events
+            if event.kind is EventKind.OPERATOR_ANSWERED and event.data.get("body") == "look"
+        )
+        return max(seqs, default=0)
 
     def _told(self, work: Work, answer: Answer) -> Ended:
         if answer.word == "look":

@@ -17,7 +17,7 @@ from console.domain.documents import Json, canonical
 from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
 from console.domain.policy import Operator
 from console.domain.runs import Event, EventKind, Plan, RunRow
-from console.errors import LockHeldError, StateError, UsageError
+from console.errors import LeaseLostError, StateError, UsageError
 from console.ports import Lease, Request
 from console.store import schema
 from console.store.database import Database
@@ -194,7 +194,7 @@ class Runs:
 def _still_held(connection: Connection, lease: Lease) -> None:
     holder = connection.execute(select(schema.leases.c.holder).where(schema.leases.c.name == lease.name)).scalar()
     if holder != lease.holder:
-        raise LockHeldError(
+        raise LeaseLostError(
             f"the lease {lease.name} is no longer ours",
             done="nothing was started: somebody else goes on with this run",
             fix="`opsconsole runs attach` follows it",

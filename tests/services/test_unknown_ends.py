@@ -1,0 +1,138 @@
+"""Ends that nobody knows, and locks and leases that went elsewhere: the way back must not make things worse."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.domain.actions import GateSpec
+from console.domain.policy import Operator
+from console.domain.runs import Event, EventKind, Outcome, PlannedStep, RunState
+from console.errors import LeaseLostError, UnreachableError
+from console.services.lock import EnvironmentLock, LockState, holder_of
+from console.services.performing import Ended, Performer, Work
+from tests.services.acting import Stage, action, eventually, failing, lock_state, release, step, twelve
+
+ROLLING_BACK = GateSpec(duration=0.05, every=0.02, on_failure="rollback")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    built = Stage(tmp_path)
+    yield built
+    built.close()
+
+
+def asked(stage: Stage, run: int, what: str) -> bool:
+    question = stage.view(run).question
+    return question is not None and what in question.text
+
+
+def dying(planned: PlannedStep) -> PlannedStep:
+    """The step with a way back that dies without a word."""
+    dead = tuple(replace(one, script='kill -9 "$PPID" $$') for one in planned.undo)
+    return replace(planned, undo=dead)
+
+
+def test_a_way_back_of_unknown_end_keeps_the_lock_and_asks(stage: Stage) -> None:
+    plan = stage.plan(replace(twelve(stage.directory), gate=ROLLING_BACK))
+    plan = replace(plan, steps=tuple(dying(one) if one.undo else one for one in plan.steps))
+    stage.http.answer = failing("up")
+    row = stage.confirm(plan)
+    thread = threading.Thread(target=lambda: stage.runner(row.id).run())
+    thread.start()
+    eventually(lambda: stage.view(row.id).state is RunState.NEEDS_OPERATOR, 30)
+    question = stage.view(row.id).question
+    assert question is not None
+    assert question.text.startswith("undo link on web1: how it ended is unknown")
+    assert "Its check" not in question.text
+    assert lock_state(stage) is LockState.HELD
+    for host in ("web1", "web2"):
+        eventually(partial(asked, stage, row.id, f"undo link on {host}"))
+        stage.store.ask(row.id, who="ben", kind="answer", body="failed", at=stage.clock.now())
+    thread.join(30)
+    view = stage.view(row.id)
+    assert view.outcome is Outcome.FAILED
+    assert "the way back failed: link" in view.detail
+    assert lock_state(stage) is LockState.FREE
+
+
+def test_a_wish_after_a_look_does_not_repeat_the_look_for_ever(stage: Stage) -> None:
+    row = stage.confirm(stage.plan(action(step("dies", 'kill -9 "$PPID" $$', on="primary"))))
+    thread = threading.Thread(target=lambda: stage.runner(row.id).run())
+    thread.start()
+    eventually(lambda: stage.view(row.id).state is RunState.NEEDS_OPERATOR)
+    for body, kind in (("look", "answer"), ("", "hold")):
+        stage.store.ask(row.id, who="ben", kind=kind, body=body, at=stage.clock.now())
+    eventually(lambda: stage.kinds(row.id).count("operator_answered") == 2)
+    eventually(lambda: stage.view(row.id).question is not None)
+    stage.store.ask(row.id, who="ben", kind="answer", body="done", at=stage.clock.now())
+    thread.join(20)
+    assert not thread.is_alive()
+    assert stage.view(row.id).outcome is Outcome.OK
+
+
+def test_nothing_is_rolled_back_under_the_lock_of_another(stage: Stage) -> None:
+    spec = replace(twelve(stage.directory), gate=replace(ROLLING_BACK, on_failure="hold"))
+    row = stage.confirm(stage.plan(spec))
+    stage.http.answer = failing("up")
+    runner = stage.runner(row.id)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    eventually(lambda: stage.view(row.id).question is not None)
+    lock = EnvironmentLock(stage.shells["web1"], stage.environment, stage.clock)
+    ben = Operator(uid=1, login="ben", host="elsewhere", origin="")
+    lock.steal(
+        lock.status(), holder_of(ben, token="b" * 32, why="", at=stage.clock.now()), reason="x", audit=stage.audit
+    )
+    assert runner._beating is not None
+    runner._beating.poke()
+    eventually(runner._lock_lost.is_set)
+    stage.store.ask(row.id, who="anna", kind="answer", body="rollback", at=stage.clock.now())
+    thread.join(30)
+    assert stage.view(row.id).detail.endswith("not rolled back: the lock was taken over by somebody else")
+    assert stage.current("web1") == "3"
+    assert lock.status().state is LockState.HELD
+
+
+def test_a_runner_without_its_lease_leaves_the_lock_to_the_one_that_has_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stage.confirm(stage.plan(action(step("never", "touch never"))))
+    runner = stage.runner(row.id)
+    append = stage.store.append
+
+    def lost(run: int, kind: EventKind, **more: Any) -> Event:
+        if kind is EventKind.PREFLIGHT_DONE:
+            raise LeaseLostError("the lease is no longer ours")
+        return append(run, kind, **more)
+
+    monkeypatch.setattr(stage.store, "append", lost)
+    with pytest.raises(LeaseLostError):
+        runner.run()
+    assert lock_state(stage) is LockState.HELD
+    assert not list(stage.directory.rglob("never"))
+
+
+def test_an_error_between_steps_parks_the_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = stage.confirm(stage.plan(action(step("one", "echo x >> done", on="primary"), release("code", "create"))))
+    perform = Performer.perform
+
+    def gone(self: Performer, work: Work) -> Ended:
+        if work.step == "code":
+            raise UnreachableError("web1 has gone")
+        return perform(self, work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Performer, "perform", gone)
+        assert stage.runner(row.id).run() == 8
+    assert "the run cannot go on: web1 has gone" in str(stage.view(row.id).question)
+    assert lock_state(stage) is LockState.HELD
+    assert stage.runner(row.id).run() == 0
+    assert (stage.directory / "web1/done").read_text() == "x\n"
