@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from console.demo.application import DemoEnvironment, archives, environments, lay_out
 from console.demo.configuration import write_configuration
@@ -131,7 +131,11 @@ def _serve_hosts(endpoints: Endpoints, environment: DemoEnvironment, redis_port:
     return found
 
 
-def _serve_while_used(root: Path, lock: int, hosts: Sequence[SshHost], stop: threading.Event) -> None:
+class _Connected(Protocol):
+    def in_use(self) -> bool: ...
+
+
+def _serve_while_used(root: Path, lock: int, hosts: Sequence[_Connected], stop: threading.Event) -> None:
     runners = Runners(root / "state")
 
     def used() -> bool:
