@@ -24,7 +24,7 @@ from console.present.trends import Trend
 
 ENVIRONMENT_COLUMNS = (
     Column("state", "", width=1),
-    Column("name", "", grow=True, width=8),
+    Column("name", "", grow=True, width=14),
     Column("value", "", right=True, most=14),
     Column("tail", "", right=True, most=6, priority=1),
 )
@@ -46,7 +46,7 @@ def environment_rows(
     for environment in environments:
         verdict = verdicts.get(environment.name, Verdict("unknown"))
         glyph, state = _VERDICTS[verdict.state]
-        words = {"ok": "ok", "lost": "no reading", "unknown": "…"}.get(verdict.state)
+        words = {"ok": "ok", "lost": "unread", "unknown": "…"}.get(verdict.state)
         marks = "▲" if verdict.state == "warning" else text.FAILED
         name = Cell(harmless(environment.name), "bold" if environment.name == selected else "")
         value = Cell(words or f"{marks}{len(verdict.troubles)}", "dim" if verdict.state == "ok" else state)

@@ -46,7 +46,7 @@ def plan_lines(plan: Plan) -> tuple[Line, ...]:
         commit = f" ({harmless(plan.commit)[:12]})" if plan.commit else ""
         lines.append((("release   ", "dim"), (harmless(plan.release) + commit, "bold")))
     if plan.rollback_target:
-        lines.append((("back to   ", "dim"), (harmless(plan.rollback_target), "")))
+        lines.append((("rollback  ", "dim"), (harmless(plan.rollback_target), "")))
     for n, host in enumerate(plan.hosts):
         now = f"  now {harmless(host.current)}" if host.current else ""
         pieces = (("hosts     " if not n else "          ", "dim"), (f"{harmless(host.name):<12}", "accent"))
@@ -190,9 +190,7 @@ def run_title(view: RunView, now: datetime) -> tuple[tuple[str, str], ...]:
     if view.lock_held:
         pieces.append(("lock held", "dim"))
     total = len(view.steps)
-    pieces.append(
-        (f"{view.done}/{total} {text.bar(view.done, total, 14)} {text.stopwatch(run_seconds(view, now))}", "")
-    )
+    pieces.append((f"{view.done}/{total} {text.bar(view.done, total, 8)} {text.stopwatch(run_seconds(view, now))}", ""))
     if view.lost_links:
         pieces.append(("no link: " + ", ".join(map(harmless, view.lost_links)), "error"))
     return tuple(pieces)

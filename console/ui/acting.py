@@ -41,6 +41,7 @@ class Stage(Protocol):
     def notice(self, text: str, state: str = "ok") -> None: ...
     def show_drawer(self, wanted: bool) -> None: ...
     def follow(self, run: int) -> None: ...
+    def actions_changed(self) -> None: ...
 
 
 class Acting:
@@ -51,7 +52,7 @@ class Acting:
         self._services = services
         self._bridge = bridge
         self._actions: dict[str, Action] = {}
-        self._busy = False
+        self.busy = ""
         self._told: dict[int, str] = {}
 
     @property
@@ -59,23 +60,36 @@ class Acting:
         """The actions the banner's environment has."""
         return self._actions.keys()
 
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """The actions that need nothing but what can be asked: those of single jobs start from their rows."""
+        return tuple(
+            name
+            for name, action in self._actions.items()
+            if all(param.ask or not param.required or param.default is not None for param in action.params)
+        )
+
     def entered(self, environment: Environment) -> None:
         """Another environment is the banner's now."""
         self._actions = {}
-        self._busy = False
-        self._bridge.ask(
-            lambda: self._services.runs.actions(environment.name),
-            lambda actions: self._actions.update({action.name: action for action in actions}),
-            self._failed,
-            "actions",
-        )
+        self.busy = ""
+        self._bridge.ask(lambda: self._services.runs.actions(environment.name), self._known, self._failed, "actions")
+
+    def _known(self, actions: tuple[Action, ...]) -> None:
+        self._actions = {action.name: action for action in actions}
+        self._stage.actions_changed()
+
+    def _work(self, words: str) -> None:
+        """Says what is being done, empty when nothing is; one thing at a time."""
+        self.busy = words
+        self._stage.actions_changed()
 
     # --- from key to run -------------------------------------------------------------------------------------------
 
     def wanted(self, wish: ActionChosen) -> None:
         """Somebody pressed the key of an action."""
         environment = self._stage.environment
-        if environment is None or self._busy:
+        if environment is None or self.busy:
             return
         fresh = wish.changed_at is not None and self._services.clock.monotonic() - wish.changed_at < TOO_FRESH
         if fresh:
@@ -98,8 +112,7 @@ class Acting:
         self._show(ParamsScreen(action.title, asked), answered)
 
     def _plan(self, environment: Environment, wish: ActionChosen, params: Mapping[str, Json]) -> None:
-        self._busy = True
-        self._stage.notice(f"planning {wish.action} of {environment.name} …")
+        self._work(f"planning {wish.action} of {environment.name} …")
         self._bridge.ask(
             lambda: self._services.runs.plan(environment.name, wish.action, params),
             lambda plan: self._confirm(plan, wish),
@@ -110,7 +123,7 @@ class Acting:
     def _confirm(self, plan: Plan, wish: ActionChosen) -> None:
         from console.ui.screens.confirm import BriefConfirm, ConfirmScreen
 
-        self._busy = False
+        self._work("")
         mono = self._services.clock.monotonic
 
         def answered(typed: str | None) -> None:
@@ -123,7 +136,7 @@ class Acting:
             self._show(ConfirmScreen(plan, mono), answered)
 
     def _start(self, plan: Plan, typed: str) -> None:
-        self._busy = True
+        self._work(f"starting {plan.action} …")
         confirmation = Confirmation(
             plan_hash=plan_hash(plan), operator=self._services.operator, typed=typed, yes=not plan.protected
         )
@@ -132,11 +145,11 @@ class Acting:
         )
 
     def _started(self, run: int) -> None:
-        self._busy = False
+        self._work("")
         self._stage.follow(run)
 
     def _failed(self, error: OpsconsoleError) -> None:
-        self._busy = False
+        self._work("")
         self._stage.notice(harmless_error(error), "error")
 
     def _show(self, screen: Screen[T], answered: Callable[[T | None], None]) -> None:

@@ -32,7 +32,7 @@ def _with_words(screen: MainScreen) -> list[str]:
     if screen.services is not None:
         lines += [f"env {environment.name}" for environment in screen.services.environments]
     if screen.acting is not None:
-        lines += [f"run {action}" for action in screen.acting.names]
+        lines += [f"run {action}" for action in screen.acting.runnable]
     return lines + [f"checklist {name}" for name in screen.checklist_names]
 
 
@@ -65,7 +65,7 @@ def _environment(screen: MainScreen, word: str) -> None:
 
 
 def _run(screen: MainScreen, word: str) -> None:
-    if screen.acting and word in screen.acting.names:
+    if screen.acting and word in screen.acting.runnable:
         screen.acting.wanted(ActionChosen(word))
     else:
         screen.notice(f"no action {harmless(word)[:60]} in this environment", "warning")

@@ -17,17 +17,18 @@ from console.ui.widgets.status_bar import Piece
 
 
 def footer(
-    actions: Collection[str], run: RunView | None, now: datetime | None
+    actions: Collection[str], run: RunView | None, now: datetime | None, busy: str = ""
 ) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Left: keys (production ones only where the environment has the action); right: a run that is not over."""
+    """Left: keys (production ones only where the environment has the action); right: what is being
+    prepared, else a run that is not over."""
     shown = [each for each in COMMANDS if each.footer and (not each.production or each.production in actions)]
     first = [each for each in shown if each.production]
     rest = [each for each in shown if not each.production]
     left = [Piece(" ")]
     for place, each in enumerate([*first, command("table.filter"), *rest]):
         left += [Piece(each.label, "key", place), Piece(f" {each.title}  ", "dim", place)]
-    right: list[Piece] = []
-    if run is not None and now is not None and run.state is not RunState.FINISHED:
+    right: list[Piece] = [Piece(f"{harmless(busy)} ", "accent")] if busy else []
+    if not busy and run is not None and now is not None and run.state is not RunState.FINISHED:
         word, state = run_state(run)
         total = len(run.steps)
         right = [

@@ -137,6 +137,10 @@ class Pane(Widget):
         """Draws the frame before anything is known."""
         self._draw_border()
 
+    def on_resize(self) -> None:
+        """As many keys as fit now."""
+        self._draw_border()
+
     def on_descendant_focus(self) -> None:
         """Swaps the border's note for the keys while focused."""
         self._draw_border()
@@ -152,9 +156,7 @@ class Pane(Widget):
             (f"{self.NUMBER} {self.TITLE}", "accent-bold" if focused else "dim"),
             *((f"  {text}", state or "dim") for text, state in self._extra),
         )
-        keys = hint(self.HINTS) if focused else ""
-        note = "  ·  ".join(part for part in (keys, self._note) if part)
-        subtitle = ((self._error, "error") if self._error else (note, "dim"),)
+        subtitle = ((self._error, "error") if self._error else (self._foot(focused), "dim"),)
         if (drawn := (title, subtitle)) != self._drawn:
             # Setting a border title repaints the whole widget; only the two border lines have changed.
             before, self._drawn = self._drawn, drawn
@@ -166,6 +168,13 @@ class Pane(Widget):
                 self.refresh()
         self.set_class(bool(self._error), "-failing")
         self.set_class(self._stale, "-stale")
+
+    def _foot(self, focused: bool) -> str:
+        """The note, and as many of the keys as fit beside it while the pane is focused."""
+        hints = list(self.HINTS) if focused else []
+        while hints and len(hint(hints)) + len(self._note) + 9 > self.size.width:
+            hints.pop()
+        return "  ·  ".join(part for part in (hint(hints), self._note) if part)
 
 
 _STYLES = {

@@ -17,7 +17,7 @@ def plain(lines: list[tuple[tuple[str, str], ...]]) -> list[str]:
 
 def test_later_lines_are_indented_behind_the_first() -> None:
     lines = wrap((("  ", ""), ("php artisan migrate --force", "error")), 16)
-    assert plain(lines) == ["  php artisan mi", "    grate --forc", "    e"]
+    assert plain(lines) == ["  php artisan ", "    migrate ", "    --force"]
     assert all(state == "error" for line in lines for text, state in line if text.strip())
 
 

@@ -193,8 +193,13 @@ class MainScreen(Screen[None]):
         actions = self.acting.names if self.acting else ()
         run = self.drawer.view if not self.drawer_open else None
         now = self.services.clock.now() if self.services else None
-        left, right = footer(actions, run, now)
+        busy = self.acting.busy if self.acting else ""
+        left, right = footer(actions, run, now, busy)
         self.query_one("#keys", StatusBar).show(left, right, "raised")
+
+    def actions_changed(self) -> None:
+        """What acting is doing, or what it could do, stands in the footer."""
+        self._draw_footer()
 
     # --- size, focus, zoom -----------------------------------------------------------------------------------------
 

@@ -52,6 +52,8 @@ def wrap(line: Line, width: int) -> list[Line]:
         rest = text
         while rest:
             part = rest if cell_len(rest) <= room else next(iter(chop_cells(rest, room)), "") if room > 1 else ""
+            if len(part) < len(rest) and (space := part.rfind(" ")) > len(part) // 2:
+                part = part[: space + 1]
             if part:
                 current.append((part, state))
                 rest = rest[len(part) :]
@@ -63,6 +65,8 @@ def wrap(line: Line, width: int) -> list[Line]:
 
 
 def _indent(line: Line) -> int:
+    if line and not line[0][0]:
+        return 0
     first = next((text for text, _ in line if text.strip()), "")
     before = sum(len(text) for text, _ in line[: next((n for n, (t, _) in enumerate(line) if t.strip()), 0)])
     return before + len(first) - len(first.lstrip()) + 2

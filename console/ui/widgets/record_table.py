@@ -17,12 +17,11 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from console.domain.untrusted import elide
 from console.present import table
 from console.present.table import Column, Placed, Row
 from console.ui.commands import bindings
 from console.ui.messages import TextAsked
-from console.ui.widgets.draw import Drawn, fit
+from console.ui.widgets.draw import Drawn, fit, wrap
 
 
 class RecordTable(Drawn, can_focus=True):
@@ -349,8 +348,10 @@ class RecordTable(Drawn, can_focus=True):
         index = y - self._head + self._top
         if index < len(self.rows):
             return self._draw_row(index, width, y)
-        if not self.rows and y == self._head:
-            return self.line([(" " + elide(self._empty_text(), width - 2), "dim")], width)
+        if not self.rows:
+            said = wrap((("", ""), (self._empty_text(), "dim")), self._inner)
+            if 0 <= y - self._head < len(said):
+                return self.line([(" ", ""), *said[y - self._head]], width)
         return Strip.blank(width, self.rich_style)
 
     def _empty_text(self) -> str:
