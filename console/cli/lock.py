@@ -139,7 +139,7 @@ def _released(environment: str, seen: LockStatus, as_json: bool, *, changed: boo
     if as_json:
         write_json({"environment": environment, "released": changed, "was": _document(seen)})
     else:
-        write_line(f"{environment}: released; it was {seen.sentence}" if changed else f"{environment}: free")
+        write_line(f"{environment}: released; it was {seen.sentence}" if changed else f"{environment}: {seen.sentence}")
     return 0
 
 

@@ -139,8 +139,14 @@ class EnvironmentLock:
             raise LockHeldError(f"the lock of {self._environment.name} is no longer ours: {status.sentence}")
 
     def release(self, token: str) -> bool:
-        """Gives the lock up; False when it was not this token's (any more), which changes nothing."""
-        return self._ask(lock_scripts.RELEASE, ol_mine=_checked(token))[0] == "released"
+        """Gives the lock up; False when it is somebody else's, or nobody's already, which changes nothing."""
+        return self.give_up(token) is True
+
+    def give_up(self, token: str) -> bool | None:
+        """The same for one who held it until now: True given up, None nobody's already (an answer that was lost says
+        so), False somebody else's."""
+        word = self._ask(lock_scripts.RELEASE, ol_mine=_checked(token))[0]
+        return True if word == "released" else None if word == "free" else False
 
     def watch(self, flag: Event | None = None, seconds: float = STALE_SECONDS) -> tuple[LockStatus, bool]:
         """Watches for at most `seconds`; the last look, and whether its holder's counter stood still all the time.

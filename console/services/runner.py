@@ -299,19 +299,23 @@ class Runner:
     def _clean(self, host: Host) -> None:
         shell = self._reach.shell(host.name)
         if shell.connected():
-            shell.run(clean_text(self._environment.paths(host).control), deadline=20.0)
+            control = self._environment.paths(host).control
+            shell.run(clean_text(control, run=self._means.row.name), deadline=20.0)
 
     def _release(self, document: Mapping[str, Json]) -> None:
         self._stop_beating()
         token = self._means.row.token
         primary = self._environment.primary().name
         try:
-            released = self._links.on(primary, lambda _shell: self._lock.release(token), patience=60.0)
+            released = self._links.on(primary, lambda _shell: self._lock.give_up(token), patience=60.0)
         except OpsconsoleError as error:
             self._ledger.note(EventKind.LOCK_LOST, data={"detail": f"it could not be given up: {error.what}"})
             return
-        if released:
+        # Nobody's: a release was carried out, and its answer lost with the link.
+        if released is not False:
             self._ledger.note(EventKind.LOCK_RELEASED, data=document)
+        else:
+            self._ledger.note(EventKind.LOCK_LOST, data={"detail": "it was taken over by somebody else"})
 
     def _stop_beating(self) -> None:
         if self._beating is not None:

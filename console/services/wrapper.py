@@ -137,9 +137,11 @@ def abort_text(step: RemoteStep, *, grace: int = GRACE) -> str:
     return _text(values, PRELUDE + ABORT + OBSERVE)
 
 
-def clean_text(control: str, *, keep: int = 20, boot_file: str = BOOT_FILE) -> str:
-    """The text that removes all but the `keep` newest run directories; one in which something still runs stays."""
-    return _text({"oc_control": control, "oc_keep": str(keep), "oc_bootfile": boot_file}, PRELUDE + CLEAN)
+def clean_text(control: str, *, run: str = "", keep: int = 20, boot_file: str = BOOT_FILE) -> str:
+    """The text that notes that `run` has ended and removes all but the `keep` newest run directories. One in which
+    something still runs stays, and so does that of a run that has not ended, for two months."""
+    values = {"oc_control": control, "oc_run": run, "oc_keep": str(keep), "oc_bootfile": boot_file}
+    return _text(values, PRELUDE + CLEAN)
 
 
 def parse_start(done: Completed) -> Started:

@@ -100,7 +100,6 @@ echo "$$ $(oc_born $$) $(oc_boot)" >"$oc_dir/pid.new" && mv "$oc_dir/pid.new" "$
 echo begun
 exec </dev/null >/dev/null 2>&1
 [ "$oc_how" = none ] && trap '' HUP
-trap 'oc_hit=1' TERM INT
 oc_from=$(date +%s)
 printf '%s\n' "$oc_secrets" | oc_detach sh "$oc_dir/wrapper" command "$oc_dir" 0 "$oc_mask" "$oc_how" \
   >>"$oc_dir/out" 2>&1 &
@@ -109,7 +108,8 @@ oc_secrets=
 oc_timer=
 if [ "$oc_seconds" -gt 0 ]; then
   (
-    trap 'kill "$oc_sleep" 2>/dev/null; exit 0' TERM
+    oc_sleep=
+    trap '[ -z "$oc_sleep" ] || kill "$oc_sleep" 2>/dev/null; exit 0' TERM
     sleep "$oc_seconds" &
     oc_sleep=$!
     wait "$oc_sleep" || exit 0
@@ -119,6 +119,8 @@ if [ "$oc_seconds" -gt 0 ]; then
   ) &
   oc_timer=$!
 fi
+# Not before the timer: a TERM that reaches a subshell still under our trap is lost, and we would wait for all its time.
+trap 'oc_hit=1' TERM INT
 while :; do
   oc_hit=
   wait "$oc_child"
@@ -205,10 +207,14 @@ fi
 """
 
 CLEAN: Final = r"""
+[ -n "$oc_run" ] && [ -d "$oc_control/runs/$oc_run" ] && : >"$oc_control/runs/$oc_run/ended"
 oc_kept=0
 ls -1t "$oc_control/runs" 2>/dev/null | while read -r oc_name; do
   oc_kept=$((oc_kept + 1))
   [ "$oc_kept" -gt "$oc_keep" ] || continue
+  # A run that waits for an operator looks here for what it has started; what it does not find it would start again.
+  [ -e "$oc_control/runs/$oc_name/ended" ] ||
+    [ -n "$(find "$oc_control/runs/$oc_name" -maxdepth 0 -mtime +60 2>/dev/null)" ] || continue
   oc_busy=no
   for oc_dir in "$oc_control/runs/$oc_name"/*/; do
     [ -f "$oc_dir/rc" ] && continue

@@ -136,3 +136,21 @@ def test_an_error_between_steps_parks_the_run(stage: Stage, monkeypatch: pytest.
     assert lock_state(stage) is LockState.HELD
     assert stage.runner(row.id).run() == 0
     assert (stage.directory / "web1/done").read_text() == "x\n"
+
+
+def test_a_release_whose_answer_was_lost_is_a_release(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up = EnvironmentLock.give_up
+    tries: list[bool | None] = []
+
+    def deaf(self: EnvironmentLock, token: str) -> bool | None:
+        tries.append(give_up(self, token))
+        if len(tries) == 1:
+            raise UnreachableError("the answer was lost")
+        return tries[-1]
+
+    monkeypatch.setattr(EnvironmentLock, "give_up", deaf)
+    code, view = stage.run(stage.plan(action(step("one", "true"))))
+    assert (code, tries) == (0, [True, None])
+    assert not view.lock_held
+    assert stage.kinds(view.run)[-1:] == ["run_finished"]
+    assert "lock_released" in stage.kinds(view.run)

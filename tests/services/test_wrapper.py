@@ -159,6 +159,8 @@ def test_cleaning_keeps_the_newest_runs_and_those_still_running(host: LocalHost)
     running = host.start("sleep 60", host.step(run="0-aaaaaaaa"))
     for number in range(1, 6):
         host.end(host.start("true", host.step(run=f"{number}-aaaaaaaa")))
+        host.run(clean_text(str(host.control), run=f"{number}-aaaaaaaa", boot_file=str(host.boot)))
+    (host.control / "runs/0-aaaaaaaa/ended").touch()
     for number in range(6):
         os.utime(host.control / "runs" / f"{number}-aaaaaaaa", (1000 + number, 1000 + number))
     host.run(clean_text(str(host.control), keep=2, boot_file=str(host.boot)))
@@ -168,6 +170,23 @@ def test_cleaning_keeps_the_newest_runs_and_those_still_running(host: LocalHost)
         "5-aaaaaaaa",
     ]
     assert host.look(running).state is StepState.RUNNING
+
+
+def test_cleaning_keeps_what_a_run_that_waits_has_done(host: LocalHost) -> None:
+    waiting = host.start("echo once", host.step(run="1-aaaaaaaa"))
+    host.end(waiting)
+    (host.control / "runs/0-aaaaaaaa").mkdir()
+    for number in range(2, 5):
+        host.end(host.start("true", host.step(run=f"{number}-aaaaaaaa")))
+        host.run(clean_text(str(host.control), run=f"{number}-aaaaaaaa", boot_file=str(host.boot)))
+    lately = time.time() - 3600
+    for number in range(5):
+        at = 1000 if number == 0 else lately + number
+        os.utime(host.control / "runs" / f"{number}-aaaaaaaa", (at, at))
+    host.run(clean_text(str(host.control), keep=1, boot_file=str(host.boot)))
+    assert sorted(path.name for path in (host.control / "runs").iterdir()) == ["1-aaaaaaaa", "4-aaaaaaaa"]
+    assert host.look(waiting).data == b"once\n"
+    assert parse_start(host.run(start_text(waiting, "echo twice"))).start is Start.ALREADY
 
 
 def test_answers_that_are_none_are_unknown_and_never_success(plain: LocalHost) -> None:
