@@ -6,15 +6,11 @@ open: autocommit is on, because an open one blocks a deploy's ALTER TABLE. Threa
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 
-import sqlalchemy
-from sqlalchemy.pool import NullPool
-
 from console.clients.sql_errors import DRIVER_ERRORS, Broken, translate
-from console.clients.sql_sessions import MySqlSession, SqliteSession
+from console.clients.sql_sessions import MySqlSession, Session, SqliteSession
 from console.domain.environment import SqlTarget
 from console.domain.redact import Redactor
 from console.errors import DeadlineError, OpsconsoleError, QueryError, UnreachableError
@@ -42,9 +38,7 @@ class SqlClient:
         self._clock = clock
         self._denied = denied
         self._lock = threading.Lock()
-        self._engine: sqlalchemy.Engine | None = None
-        self._connection: sqlalchemy.Connection | None = None
-        self._session: MySqlSession | SqliteSession | None = None
+        self._session: Session | None = None
         self._redactor = Redactor()
         self._dialect = ""
 
@@ -64,7 +58,7 @@ class SqlClient:
             raise DeadlineError(f"{self._name}: the session was busy for {deadline:.1f} s")
         try:
             until = begun + deadline
-            reused = self._connection is not None
+            reused = self._session is not None
             try:
                 return self._run(statement, parameters or {}, until)
             except _LostError as lost:
@@ -93,58 +87,35 @@ class SqlClient:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _run(self, statement: str, parameters: Mapping[str, object], until: float) -> list[Row]:
-        connection, session = self._connected(until)
+        session = self._connected(until)
         left = until - self._clock.monotonic()
         try:
             session.limit(left, until + _GRACE)
-            clause = sqlalchemy.text(statement)
-            lists = [name for name, value in parameters.items() if isinstance(value, list | tuple)]
-            if lists:
-                clause = clause.bindparams(*(sqlalchemy.bindparam(name, expanding=True) for name in lists))
-            return [tuple(row) for row in connection.execute(clause, dict(parameters))]
+            return session.rows(statement, parameters)
         except DRIVER_ERRORS as error:
             raise self._failed(error, session, left) from error
         except BaseException:
             self._drop()
             raise
 
-    def _connected(self, until: float) -> tuple[sqlalchemy.Connection, MySqlSession | SqliteSession]:
-        if self._connection is not None and self._session is not None:
-            return self._connection, self._session
+    def _connected(self, until: float) -> Session:
+        if self._session is not None:
+            return self._session
         target = self._target()
         self._redactor = Redactor().knowing(target.password)
         session = self._new_session(target)
         self._session = session
         session.limit(max(0.05, until - self._clock.monotonic()), until + _GRACE)
-        if self._engine is None:
-            # Its pool logs what we report ourselves, and an unconfigured log goes to the terminal.
-            logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
-            self._engine = sqlalchemy.create_engine(
-                "sqlite+pysqlite://" if isinstance(session, SqliteSession) else "mysql+pymysql://",
-                creator=self._create,
-                poolclass=NullPool,
-                isolation_level="AUTOCOMMIT",
-                skip_autocommit_rollback=True,
-                hide_parameters=True,
-            )
         try:
-            self._connection = self._engine.connect()
-            self._dialect = self._kind(self._engine)
-            session.prepare(self._dialect)
+            self._dialect = session.connect()
         except DRIVER_ERRORS as error:
             raise self._failed(error, session, until - self._clock.monotonic()) from error
         except BaseException:
             self._drop()
             raise
-        return self._connection, session
+        return session
 
-    def _create(self) -> object:
-        session = self._session
-        if session is None:
-            raise UnreachableError(f"{self._name}: the session was closed")
-        return session.connect()
-
-    def _new_session(self, target: SqlTarget) -> MySqlSession | SqliteSession:
+    def _new_session(self, target: SqlTarget) -> Session:
         if target.driver == "sqlite":
             return SqliteSession(self._name, target, self._clock)
         if target.driver != "mysql":
@@ -155,10 +126,7 @@ class SqlClient:
             )
         return MySqlSession(self._name, target, self._tunnel, self._clock)
 
-    def _kind(self, engine: sqlalchemy.Engine) -> str:
-        return "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
-
-    def _failed(self, error: Exception, session: MySqlSession | SqliteSession, allowed: float) -> Exception:
+    def _failed(self, error: Exception, session: Session, allowed: float) -> Exception:
         """Ours for a driver's error. A broken session is dropped, and its statement ended on the server."""
         if session.ended:
             self._drop()
@@ -176,16 +144,10 @@ class SqlClient:
         return lost if failure.broken is Broken.LOST else failure.error
 
     def _drop(self) -> None:
-        session, connection = self._session, self._connection
-        self._session = self._connection = None
+        session, self._session = self._session, None
         if session is not None:
             session.interrupt()
-        if connection is not None:
-            try:
-                connection.invalidate()
-                connection.close()
-            except DRIVER_ERRORS:
-                pass
+            session.close()
 
 
 class _LostError(Exception):

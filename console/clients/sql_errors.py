@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from enum import Enum
 
 import pymysql
-from sqlalchemy import exc
 
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
 from console.errors import DeadlineError, OpsconsoleError, QueryError, UnreachableError
 
-DRIVER_ERRORS = (exc.SQLAlchemyError, pymysql.err.MySQLError, sqlite3.Error, OSError, UnicodeError)
+DRIVER_ERRORS = (pymysql.err.MySQLError, sqlite3.Error, OSError, UnicodeError)
 """What a statement can raise that is not ours."""
 
 _CLOSED = (pymysql.err.InterfaceError, sqlite3.ProgrammingError)
 _TIME_LIMIT = frozenset((1969, 3024, 1317))
 _DENIED = frozenset((1044, 1045, 1698, 3118))
-_GONE = frozenset((2002, 2003, 2006, 2013, 2014, 2055, 1927, 1053, 1152, 1158, 1159, 1160, 1161, 4031))
+_GONE = frozenset((2002, 2003, 2006, 2013, 2014, 2045, 2055, 1927, 1053, 1152, 1158, 1159, 1160, 1161, 4031))
 _CROWDED = frozenset((1040, 1203, 1129, 1226))
 
 
@@ -45,10 +44,9 @@ class Failure:
 
 
 def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool, allowed: float) -> Failure:
-    """The failure behind what SQLAlchemy, a driver or a socket raised."""
-    origin = error.orig if isinstance(error, exc.DBAPIError) and error.orig is not None else error
-    code = origin.args[0] if origin.args and isinstance(origin.args[0], int) else 0
-    said = origin.args[1] if len(origin.args) > 1 and code else str(origin)
+    """The failure behind what a driver or a socket raised."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    said = error.args[1] if len(error.args) > 1 and code else str(error)
     text = harmless(redactor.text(str(said))[:400])
     if expired:
         return Failure(_late(name, allowed), Broken.YES)
@@ -63,9 +61,7 @@ def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool,
         return Failure(refused, Broken.YES, denied=True)
     if code in _CROWDED:
         return Failure(UnreachableError(f"{name}: the database takes no more sessions: {text}"), Broken.YES)
-    if code in _GONE or isinstance(origin, (OSError, *_CLOSED)):
-        return Failure(UnreachableError(f"{name}: the connection to the database broke: {text}"), Broken.LOST)
-    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+    if code in _GONE or isinstance(error, (OSError, *_CLOSED)):
         return Failure(UnreachableError(f"{name}: the connection to the database broke: {text}"), Broken.LOST)
     if "unable to open database file" in text:
         return Failure(UnreachableError(f"{name}: the database file cannot be opened"), Broken.YES)

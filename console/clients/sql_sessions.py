@@ -6,8 +6,9 @@ its time on the server, KILL QUERY, SQLite's progress handler. Must not translat
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ import pymysql
 from console.clients.sockets import DeadlineSocket, dial
 from console.domain.environment import SqlTarget, Via
 from console.errors import OpsconsoleError
-from console.ports import Clock, TunnelSocket
+from console.ports import Clock, Row, TunnelSocket
 
 _Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
 _CONNECT_LIMIT = 10.0
@@ -25,6 +26,7 @@ _LOCK_WAIT = 2
 _STEPS = 20_000
 _UNKNOWN_VARIABLE = 1193
 _LOOPBACK = ("/", "127.", "localhost", "::1")
+_NAMED = re.compile(r"(?<![:\w\\]):(\w+)")
 
 
 class MySqlSession:
@@ -48,11 +50,26 @@ class MySqlSession:
         """Whether our own deadline ended the last call."""
         return self._socket is not None and self._socket.expired
 
-    def connect(self) -> _Connection:
-        """Signs in. Raises the driver's errors, and ours from the way there."""
+    def connect(self) -> str:
+        """Signs in and makes the session read-only; the dialect. Raises the driver's errors, and ours from the way."""
         left = max(0.05, self._until - self._clock.monotonic())
         self._connection, self._socket = self._sign_in(left)
-        return self._connection
+        version = str(self._connection.get_server_info())  # type: ignore[no-untyped-call]
+        self._prepare("mariadb" if "mariadb" in version.lower() else "mysql")
+        return self._dialect
+
+    def rows(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+        """All rows of a statement with `:name` parameters, which the driver quotes; a list fills `IN :name`."""
+        if self._connection is None:
+            raise ConnectionResetError("the session was closed")
+        # An empty list is no SQL at all; nothing is in NULL.
+        values = {name: (None,) if value in ([], ()) else value for name, value in parameters.items()}
+        bound = _NAMED.sub(
+            lambda found: f"%({found[1]})s" if found[1] in values else found[0], statement.replace("%", "%%")
+        )
+        with self._connection.cursor() as cursor:
+            cursor.execute(bound, values)
+            return [tuple(row) for row in cursor.fetchall()]
 
     def _open(self, limit: float) -> TunnelSocket:
         address = self._target.socket or self._target.host
@@ -94,8 +111,7 @@ class MySqlSession:
             vars(connection).update(_sock=sock, _rfile=sock.makefile("rb"))
         return connection, sock
 
-    def prepare(self, dialect: str) -> None:
-        """Makes the session read-only and impatient."""
+    def _prepare(self, dialect: str) -> None:
         self._dialect = dialect
         self._execute("SET SESSION TRANSACTION READ ONLY")
         self._execute(f"SET SESSION lock_wait_timeout = {_LOCK_WAIT}, innodb_lock_wait_timeout = {_LOCK_WAIT}")
@@ -159,6 +175,9 @@ class MySqlSession:
         if self._socket is not None:
             self._socket.close()
 
+    def close(self) -> None:
+        """Nothing is left after `interrupt`."""
+
 
 class SqliteSession:
     """A session with an SQLite file on this machine, opened read-only."""
@@ -176,8 +195,8 @@ class SqliteSession:
         """Never: an interrupted statement leaves the session whole."""
         return False
 
-    def connect(self) -> sqlite3.Connection:
-        """Opens the file."""
+    def connect(self) -> str:
+        """Opens the file; the dialect."""
         connection = sqlite3.connect(
             f"file:{quote(self._target.file)}?mode=ro",
             uri=True,
@@ -187,15 +206,25 @@ class SqliteSession:
         )
         connection.set_progress_handler(self._late, _STEPS)
         self._connection = connection
-        return connection
+        # Writes are refused a second time.
+        connection.execute("PRAGMA query_only = 1")
+        return "sqlite"
+
+    def rows(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+        """All rows of a statement with `:name` parameters; a list fills `IN :name`."""
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("the session was closed")
+        values: dict[str, object] = {}
+        for name, value in parameters.items():
+            each = {f"{name}_{at}": one for at, one in enumerate(value)} if isinstance(value, list | tuple) else None
+            if each is not None:
+                places = ", ".join(f":{word}" for word in each)
+                statement = re.sub(rf":{name}\b", f"({places})", statement)
+            values |= {name: value} if each is None else each
+        return [tuple(row) for row in self._connection.execute(statement, values)]
 
     def _late(self) -> bool:
         return self.ended or self._clock.monotonic() >= self._until
-
-    def prepare(self, _dialect: str) -> None:
-        """Refuses writes a second time."""
-        if self._connection is not None:
-            self._connection.execute("PRAGMA query_only = 1")
 
     def limit(self, allowed: float, _until: float) -> None:
         """From now on a statement may take `allowed` s."""
@@ -212,3 +241,11 @@ class SqliteSession:
                 self._connection.interrupt()
             except sqlite3.ProgrammingError:
                 pass
+
+    def close(self) -> None:
+        """Closes the file; in the thread that uses it."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+Session: TypeAlias = MySqlSession | SqliteSession

@@ -4,6 +4,8 @@ Owns shapes only. Must not hold an implementation, nor name a driver.
 
 Threads: everything here may block up to its deadline and is called from `services.loop.Loop` threads, never from the
 screen's own thread, unless its sentence says "at once".
+
+The domain is imported for the type checker only: a command that asks one question need not load all of it.
 """
 
 from __future__ import annotations

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from console.domain.environment import AppFacts, Environment
-from console.domain.health import ProbeResult, ProbeSpec
-from console.domain.redact import Secret
+if TYPE_CHECKING:
+    from console.domain.environment import AppFacts, Environment
+    from console.domain.health import ProbeResult, ProbeSpec
+    from console.domain.redact import Secret
+
 
 Row = tuple[object, ...]
 

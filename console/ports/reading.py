@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from threading import Event as Flag
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from console.domain.documents import Json
-from console.domain.snapshot import Key
+if TYPE_CHECKING:
+    from console.domain.documents import Json
+    from console.domain.snapshot import Key
+
 
 T = TypeVar("T")
 
-Publish = Callable[[Key], None]
+Publish: TypeAlias = "Callable[[Key], None]"
 """Says that what stands behind a key has changed. At once, from any thread."""
 
 

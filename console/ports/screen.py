@@ -7,17 +7,18 @@ says "at once" are called from the screen's own thread, all others through `Back
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from console.domain.actions import Action
-from console.domain.checklists import ChecklistView, MarkKind
-from console.domain.documents import Json
-from console.domain.failures import FailedDetail, FailedFilter, FailedPage
-from console.domain.logs import FollowStatus, LogRing
-from console.domain.policy import ChangeWindow, Confirmation
-from console.domain.runs import Plan, RunView
-from console.domain.snapshot import Snapshot
-from console.domain.untrusted import Raw
+if TYPE_CHECKING:
+    from console.domain.actions import Action
+    from console.domain.checklists import ChecklistView, MarkKind
+    from console.domain.documents import Json
+    from console.domain.failures import FailedDetail, FailedFilter, FailedPage
+    from console.domain.logs import FollowStatus, LogRing
+    from console.domain.policy import ChangeWindow, Confirmation
+    from console.domain.runs import Plan, RunView
+    from console.domain.snapshot import Snapshot
+    from console.domain.untrusted import Raw
 
 
 class Background(Protocol):

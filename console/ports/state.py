@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from console.domain.checklists import Mark, Session
-from console.domain.documents import Json
-from console.domain.runs import Event, EventKind, Plan, RunRow
+if TYPE_CHECKING:
+    from console.domain.checklists import Mark, Session
+    from console.domain.documents import Json
+    from console.domain.runs import Event, EventKind, Plan, RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,10 @@ def test_sqlite_rows_come_as_tuples_and_names_and_lists_are_bound(file: Path) ->
     assert session.query("SELECT id, queue, payload FROM jobs WHERE id = :id", {"id": 2}) == [(2, "high", b"\0\xff")]
     assert session.query("SELECT id FROM jobs WHERE id IN :ids ORDER BY id", {"ids": [1, 3, 9]}) == [(1,), (3,)]
     assert session.query("SELECT id FROM jobs WHERE queue = :q", {"q": "'; DROP TABLE jobs --"}) == []
+    assert session.query("SELECT id FROM jobs WHERE id IN :ids", {"ids": []}) == []
+    assert session.query("SELECT 'a % :b', :id, :id_more", {"id": "50 %", "id_more": None}) == [
+        ("a % :b", "50 %", None)
+    ]
     session.close()
 
 
@@ -143,6 +147,13 @@ def test_mariadb_is_read_through_the_host(session: SqlClient) -> None:
     assert session.query("SELECT :a + 1, :b, :c", {"a": 2, "b": "ü'\\%", "c": b"\xff"}) == [(3, "ü'\\%", b"\xff")]
     assert session.query("SELECT 5 IN :n, 9 IN :n", {"n": (5, 6)}) == [(1, 0)]
     assert session.query("SELECT '100%'") == [("100%",)]
+
+
+def test_mariadb_binds_names_and_lists_and_leaves_the_rest_alone(session: SqlClient) -> None:
+    words = {"id": "50 %(x)s '\\ \x1b", "id_more": None, "ids": [1, "b"], "none": (), "raw": b"\0'"}
+    statement = "SELECT 'a % :b', :id, :id_more, 'b' IN :ids, 'c' IN :ids, count(*) FROM dual WHERE 1 IN :none"
+    assert session.query(statement, words) == [("a % :b", "50 %(x)s '\\ \x1b", None, 1, 0, 0)]
+    assert session.query("SELECT :raw, '%'", words) == [(b"\0'", "%")]
 
 
 def test_a_unix_socket_on_the_host_works_too(lab: Lab, shell: SshShell) -> None:
