@@ -194,6 +194,16 @@ class Terminal:
         self._stream.feed(STRANGE.sub(b"", fresh))
 
     @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self._screen.columns)
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self._screen.lines)
+
+    @property
     def lines(self) -> list[str]:
         """The screen's rows as text."""
         self._feed()
