@@ -47,7 +47,24 @@ def surely_gone(holder: str) -> bool:
     parts = holder.split(" ")
     if len(parts) != 5 or parts[0] != _machine() or not parts[2].isdigit():
         return False
-    return parts[1] != _boot() or start_time(int(parts[2])) != parts[3]
+    if parts[1] != _boot():
+        return True
+    pid = int(parts[2])
+    born = start_time(pid)
+    return born != parts[3] if born is not None else not _hidden(pid)
+
+
+def _hidden(pid: int) -> bool:
+    """Whether a process lives that /proc does not show to this account (hidepid): a colleague's, for all we know."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def acquire(leases: Leases, name: str, holder: str, clock: Clock, flag: Event | None = None) -> Lease:

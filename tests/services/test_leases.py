@@ -50,6 +50,18 @@ def test_a_process_of_this_machine_is_judged_by_pid_and_start_time() -> None:
     assert surely_gone(f"{machine} an-earlier-boot {pid} {born} {tail}")
 
 
+def test_a_colleagues_process_that_proc_hides_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, boot, _, born, tail = new_holder().split(" ")
+    holder = f"{machine} {boot} 4194305 {born} {tail}"  # no kernel gives so high a number
+    assert surely_gone(holder)
+
+    def forbidden(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    assert not surely_gone(holder)
+
+
 @pytest.mark.parametrize("holder", ["", "x", "elsewhere boot 1 1 x", "a b c d e"])
 def test_nobody_elsewhere_is_ever_surely_gone(holder: str) -> None:
     assert not surely_gone(holder)
