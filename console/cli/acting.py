@@ -6,6 +6,7 @@ Owns who is asked what at a terminal, and how signals leave a run alone. Must no
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ from console.domain.plans import Plan
 from console.domain.policy import ChangeWindow, Confirmation
 from console.domain.runs import Event, EventKind, RunState, fold, start_view
 from console.domain.untrusted import Raw, harmless
-from console.errors import OpsconsoleError, RefusedError, UsageError
+from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 from console.present.acting import event_document, event_line
 from console.services.leases import alive
 from console.services.planner import binding_hash
@@ -80,15 +81,28 @@ def make_plan(desk: Desk, environment: str, action: str, params: Mapping[str, Js
 
 
 def read_plan(desk: Desk, file: Path, environment: str, action: str) -> Plan:
-    """A plan that `plan -o` wrote; UsageError unless it is for this environment, action, operator and configuration."""
+    """A plan that `plan -o` wrote. UsageError or RefusedError unless it is for this environment, action, operator and
+    configuration; InsecureError when somebody else could have written it: its scripts run as they stand there."""
     try:
-        plan = decode_plan(json.loads(file.read_text(encoding="ascii")))
-    except (OSError, ValueError) as error:
+        with file.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+                raise InsecureError(
+                    f"{harmless(str(file))} could have been changed by others (mode {found.st_mode & 0o7777:04o}, "
+                    f"uid {found.st_uid}).",
+                    done=_NOTHING,
+                    fix="Plan it again into a file of your own.",
+                )
+            plan = decode_plan(json.loads(stream.read().decode("ascii")))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not a plan: {Raw.of(str(error)).show(200)}") from error
     if (plan.environment, plan.action) != (environment, action):
         raise UsageError(f"{file} plans {harmless(plan.action)} on {harmless(plan.environment)}.")
-    bound = binding_hash(desk.config.environment(environment), desk.config.action(action))
-    if plan.config_hash != bound:
+    target, chosen = desk.config.environment(environment), desk.config.action(action)
+    if plan.config_hash != binding_hash(target, chosen) or (plan.protected, plan.lock) != (
+        target.protected,
+        chosen.lock,
+    ):
         raise RefusedError("The configuration has changed since that plan was made.", fix="Plan it again.")
     if plan.operator.uid != desk.state.operator.uid:
         raise RefusedError(f"That plan was made by {plan.operator.label}.", fix="Plan it yourself.")
