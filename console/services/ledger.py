@@ -57,6 +57,16 @@ class Ledger:
             if event is not None:
                 self._keep(event)
 
+    def mend_output(self, step: str, host: str) -> None:
+        """States output that an earlier runner stored just before it could say so."""
+        said = self.last(EventKind.STEP_OUTPUT, step=step, host=host)
+        offset, length = (said.data.get("offset"), said.data.get("length")) if said else (0, 0)
+        end = offset + length if isinstance(offset, int) and isinstance(length, int) else 0
+        stored = self.stored(step, host)
+        if stored > end:
+            data: dict[str, Json] = {"offset": end, "length": stored - end}
+            self.note(EventKind.STEP_OUTPUT, step=step, host=host, data=data)
+
     def stored(self, step: str, host: str) -> int:
         """Bytes of output stored so far."""
         return self._store.output_size(self.row.id, step, host)

@@ -207,6 +207,7 @@ class Performer:
         watch = _Watch(self, work, remote)
         try:
             if not fresh:
+                self._ledger.mend_output(work.step, work.host.name)
                 seen = watch.look()
                 if seen.state is StepState.ABSENT:
                     if watch.was_started():
@@ -236,6 +237,7 @@ class _Watch:
         self._pace = performer._pace
         self._performer = performer
         self._secrets: tuple[Secret, ...] | None = None
+        self._seen_all = False
         self._work = work
         self._remote = remote
         self._host = work.host.name
@@ -278,12 +280,14 @@ class _Watch:
             return None
 
     def look(self) -> Observation:
-        """One look at it; new output is stored."""
+        """One look at it; new output is stored, and the next look begins behind it."""
         room = max(0, min(self._pace.piece, CAP - self._base - self._offset))
         text = observe_text(self._remote, offset=self._offset, limit=room)
         seen = self._masked(self._ask(text, 20.0, lambda done: parse_observation(done.stdout)))
         if seen.data:
             self._ledger.output(self._work.step, self._host, self._base + self._offset, seen.data)
+        self._seen_all = seen.complete(self._offset)
+        self._offset += len(seen.data)
         return seen
 
     def _masked(self, seen: Observation) -> Observation:
@@ -313,9 +317,8 @@ class _Watch:
         wait, aborting, starting_since = self._pace.first_look, False, self._clock.monotonic()
         while True:
             seen = self.look()
-            before, self._offset = self._offset, self._offset + len(seen.data)
             full = self._base + self._offset >= CAP
-            if seen.complete(before) or (full and seen.state in (StepState.ENDED, StepState.GONE)):
+            if self._seen_all or (full and seen.state in (StepState.ENDED, StepState.GONE)):
                 return self._judge(seen, aborting=aborting)
             if seen.state is StepState.ABSENT:
                 return Ended(outcome=Outcome.UNKNOWN, detail="its directory on the host has vanished")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain.runs import Outcome, RunState
+from console.domain.runs import EventKind, Outcome, RunState
 from tests.services.acting import HOSTS, Stage, twelve
 
 ONCE = {"web1": ["one", "two", "three", "four", "migrate", "five", "six"], "web2": ["one", "two", "four", "five"]}
@@ -39,6 +39,11 @@ def go_on(stage: Stage, run: int) -> None:
         return
     assert (code, view.outcome, view.detail) == (0, Outcome.OK, "the gate passed")
     assert once_lines(stage) == ONCE
+    for host, names in ONCE.items():
+        for name in names:
+            outputs = [one for one in stage.store.events(run) if one.kind is EventKind.STEP_OUTPUT]
+            pieces = [one for one in outputs if (one.step, one.host) == (name, host)]
+            assert sum(int(str(one.data["length"])) for one in pieces) == len(f"out of {name}\n")
     assert [stage.current(host) for host in HOSTS] == ["3", "3"]
 
 
