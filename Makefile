@@ -18,7 +18,7 @@ help:
 	@echo 'make lab       real servers to try the console on, in $(LAB) (root; LAB=DIR to choose)'
 	@echo 'make lab-seed  failed, waiting, delayed and stuck jobs for them;  make lab-down ends them'
 	@echo 'make bench     figures;  make fuzz  long generated input;  make soak  half an hour of load'
-	@echo 'make docs      the generated pages'
+	@echo 'make docs      the generated pages and the picture in the README'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -78,6 +78,7 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m console.cli.reference docs/configuration.md
 	$(BIN)/python -c 'from console.ui.commands import keys_document; print(keys_document(), end="")' > docs/keys.new
 	mv docs/keys.new docs/keys.md
+	$(PYTEST) tests/snapshots/test_screenshot.py --snapshot-update
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
