@@ -1,4 +1,4 @@
-"""What operators say to a running run: abort, answers, and wishes about the gate.
+"""What operators say to a running run: abort, answers, hold and go, and the wish to skip the gate.
 
 Owns taking their requests, each acknowledged by an event before it counts, and asking one question at a time. A
 question that was open when an earlier runner died is not asked twice, and an answer given meanwhile still counts. Must
@@ -43,6 +43,8 @@ class Desk:
         self.wishes: set[str] = set()
         for event in ledger.events:
             self._remember(event)
+        # Whoever resumes a run wants it to go on; nobody would be there to say so.
+        self.wishes.discard("hold")
 
     def poll(self, *, drain: bool = False) -> None:
         """Takes the requests that wait. An answer is left for the question it was meant for, which another runner may
@@ -127,7 +129,11 @@ class Desk:
             self.aborted_by = who
             self.aborted.set()
         elif isinstance(kind, str) and kind in WISHES:
-            self.wishes.add(kind)
+            # Going on ends a hold and is no word about the gate: that would pass unjudged.
+            if kind == "go":
+                self.wishes.discard("hold")
+            else:
+                self.wishes.add(kind)
         elif self._question is not None and event.data.get("question") == self._question[0]:
             self._answer = Answer(str(event.data.get("body")), who)
 

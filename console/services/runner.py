@@ -202,6 +202,9 @@ class Runner:
         if self._stepper.ended(step):
             return None
         self._desk.poll()
+        while self._held(step):
+            self._clock.wait(self._means.lost, 0.25)
+            self._desk.poll()
         if self._lock_lost.is_set():
             self._locked = False
             self._ledger.note(EventKind.LOCK_LOST)
@@ -214,6 +217,11 @@ class Runner:
         if self._desk.aborted.is_set() and not self._stepper.begun(step):
             return self._cancelled(f"before step {step.name}")
         return None
+
+    def _held(self, step: PlannedStep) -> bool:
+        """Whether an operator holds the run before this step; what has begun is followed to its end."""
+        ending = self._desk.aborted.is_set() or self._lock_lost.is_set() or self._means.lost.is_set()
+        return "hold" in self._desk.wishes and not ending and not self._stepper.begun(step)
 
     def _cancelled(self, where: str) -> Ending:
         return Ending(
