@@ -1,4 +1,4 @@
-"""Deploying, rolling back, retrying and killing, by the command on two real hosts."""
+"""Killing, cutting, leaving and aborting runs, and pruning, by the command on two real hosts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ import pytest
 from tests.lab import seeding
 from tests.lab.world import Lab
 
-SHIPPED = Path(__file__).parent.parent.parent / "sample_config/actions"
-
-
 COUNT = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.3; done"
 SLOW = f"""title: Slow
 steps:
@@ -34,7 +31,8 @@ TALK = f'title: Talk\nsteps:\n  - {{name: talk, shell: {{script: "{LINES}", in: 
 
 HOLD = """title: Hold
 steps:
-  - {name: hold, shell: {script: "while [ ! -e go ]; do sleep 0.1; done", in: base}}
+  - {name: hold, shell: {script: "echo hold >> once; exec sleep 120", in: base}, on: all}
+  - {name: never, shell: {script: "echo never >> once", in: base}, on: all}
 """
 
 
@@ -83,13 +81,6 @@ class Console:
         return 0
 
 
-def quick(name: str, seconds: int = 11) -> str:
-    """A shipped action with a short gate."""
-    text = (SHIPPED / f"{name}.yaml").read_text()
-    head, _, _ = text.partition("gate:")
-    return f"{head}gate: {{probes: all, for: {seconds}s, on_failure: ask}}\n"
-
-
 def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
     """Waits for a condition."""
     until = time.monotonic() + seconds
@@ -100,66 +91,11 @@ def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
 
 @pytest.fixture
 def console(lab_alone: Lab, tmp_path: Path) -> Iterator[Console]:
-    actions = {"deploy": quick("deploy"), "rollback": quick("rollback"), "slow": SLOW, "talk": TALK, "hold": HOLD}
+    actions = {"slow": SLOW, "talk": TALK, "hold": HOLD}
     forget_once(lab_alone)
     built = Console(lab_alone, tmp_path / "console", **actions)
     yield built
     built.close()
-
-
-def worker_pids(lab: Lab) -> list[str]:
-    lines = [line for node in lab.nodes for line in lab.supervisor(node, "status").stdout.splitlines()]
-    return [line.split("pid ")[1].split(",")[0] for line in lines if "RUNNING" in line]
-
-
-@pytest.mark.timeout(400)
-def test_deploy_a_failing_gate_and_the_way_back(lab_alone: Lab, console: Console) -> None:
-    lab = lab_alone
-    before, old = worker_pids(lab), lab.release(lab.node1)
-    code, out, err = console.run("run", "deploy", "-e", "lab", "--yes")
-    assert code == 0, out + err
-    new = lab.release(lab.node1)
-    assert new != old
-    assert lab.release(lab.node2) == new
-    assert not set(before) & set(worker_pids(lab))
-    assert "lock released" in out
-    # The next one comes up ill: the gate fails, and the way back is offered, planned and taken.
-    for node in lab.nodes:
-        lab.set_web_mode(node, "500")
-    code, _, err = console.run("run", "deploy", "-e", "lab", "--yes")
-    assert code == 7
-    assert "/up" in err
-    assert lab.release(lab.node1) == new
-    allowed = "allow_failing=/up,/health,mail"
-    code, _, err = console.run("run", "deploy", "-e", "lab", "--yes", "--param", allowed)
-    assert code == 0, err
-    third = lab.release(lab.node1)
-    for node in lab.nodes:
-        lab.set_web_mode(node, "normal")
-    code, out, err = console.run("run", "rollback", "-e", "lab", "--yes")
-    assert code == 0, out + err
-    assert [lab.release(node) for node in lab.nodes] == [new, new]
-    assert Path(lab.node1.path, "releases", third, "BAD_RELEASE").exists()
-    assert console.document("audit", "verify")["problems"] == []
-
-
-@pytest.mark.timeout(300)
-def test_a_gate_that_fails_ends_with_an_offer(lab_alone: Lab, console: Console) -> None:
-    lab = lab_alone
-    process = console.start("run", "deploy", "-e", "lab", "--yes", "--json")
-    assert process.stdout
-    kinds = []
-    for line in process.stdout:
-        event = json.loads(line)
-        kinds.append(event["kind"])
-        if event["kind"] == "step_finished" and event.get("step") == "workers":
-            lab.set_web_mode(lab.node1, "500")
-    assert process.wait(30) == 1
-    assert kinds[-1] == "run_finished"
-    run = max(one["run"] for one in console.document("runs", "list")["runs"])
-    shown = console.document("runs", "show", str(run))
-    assert (shown["outcome"], shown["offers"], shown["lock_held"]) == ("failed", ["rollback"], False)
-    process.communicate()
 
 
 def forget_once(lab: Lab) -> None:
@@ -210,26 +146,6 @@ def test_killing_only_the_follower_changes_nothing(lab_alone: Lab, console: Cons
 
 
 @pytest.mark.timeout(300)
-def test_two_deploys_at_once(lab_alone: Lab, console: Console, tmp_path: Path) -> None:
-    lab = lab_alone
-    go = Path(lab.node1.path, "go")
-    go.unlink(missing_ok=True)
-    other = Console(lab, tmp_path / "other", slow=SLOW)
-    first = console.start("run", "hold", "-e", "lab", "--yes", "--json")
-    assert first.stdout
-    for line in first.stdout:
-        if json.loads(line)["kind"] == "lock_taken":
-            break
-    code, out, _ = other.run("run", "slow", "-e", "lab", "--yes")
-    assert code == 5
-    assert "held by" in out
-    assert "since" in out
-    go.touch()
-    first.communicate(timeout=60)
-    assert first.returncode == 0
-
-
-@pytest.mark.timeout(300)
 def test_a_session_that_dies_in_mid_step_is_taken_up_again(lab_alone: Lab, console: Console) -> None:
     lab = lab_alone
     process = console.start("run", "talk", "-e", "lab", "--yes", "--json")
@@ -251,38 +167,36 @@ def test_a_session_that_dies_in_mid_step_is_taken_up_again(lab_alone: Lab, conso
 
 
 @pytest.mark.timeout(300)
-def test_retry_and_forget_say_what_became_of_each(lab_alone: Lab, console: Console) -> None:
-    lab = lab_alone
-    lab.clear_queues()
-    seeding.seed(lab)
-    lab.workers("stop")
+def test_an_interrupt_leaves_the_run_alone_and_another_aborts_it(lab_alone: Lab, console: Console) -> None:
+    follower = console.start("run", "hold", "-e", "lab", "--yes")
+    eventually(lambda: all(Path(node.path, "once").exists() for node in lab_alone.nodes))
+    follower.send_signal(signal.SIGINT)
+    _, errors = follower.communicate(timeout=30)
+    assert follower.returncode == 130
+    assert b"opsconsole runs attach 1" in errors
+    assert console.runner(1)
+    second = console.start("runs", "attach", "1", "--on-interrupt", "abort")
+    assert second.stdout
+    assert b"run confirmed" in second.stdout.readline()
+    second.send_signal(signal.SIGINT)
+    out, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert b"run finished: cancelled" in out
+    assert once(lab_alone) == [["hold"], ["hold"]]
+    assert console.run("lock", "status", "-e", "lab")[1].strip().endswith("free")
+
+
+@pytest.mark.timeout(300)
+def test_cleanup_archives_what_it_prunes(lab_alone: Lab, console: Console) -> None:
+    lab_alone.clear_queues()
+    seeding.seed(lab_alone)
     jobs = console.document("failed", "list", "-e", "lab")["jobs"]
-    ids = [job["uuid"] for job in jobs]
-    missing = "00000000-0000-4000-8000-000000000000"
-    code, out, err = console.run("failed", "retry", "-e", "lab", "--yes", "--json", ids[0], ids[1], missing)
-    assert code == 3, out + err
-    outcomes = {one["uuid"]: one["outcome"] for one in json.loads(out)["results"]}
-    assert outcomes == {ids[0]: "ok", ids[1]: "ok", missing: "failed"}
-    code, out, err = console.run("failed", "forget", "-e", "lab", "--yes", "--json", ids[2])
+    old = jobs[0]["uuid"]
+    lab_alone.sql("UPDATE failed_jobs SET failed_at = failed_at - INTERVAL 3 DAY WHERE uuid = %s", [old])
+    code, out, err = console.run("run", "cleanup", "-e", "lab", "--yes", "--param", "hours=48")
     assert code == 0, out + err
     left = {job["uuid"] for job in console.document("failed", "list", "-e", "lab")["jobs"]}
-    assert not left & set(ids[:3])
+    assert left == {job["uuid"] for job in jobs} - {old}
     (archive,) = console.state.glob("archives-*/*.gz")
-    assert json.loads(gzip.decompress(archive.read_bytes()))["uuid"] == ids[2]
+    assert [json.loads(line)["uuid"] for line in gzip.decompress(archive.read_bytes()).splitlines()] == [old]
     assert archive.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_protected_environment_wants_its_name(lab_alone: Lab, console: Console) -> None:
-    del lab_alone
-    for words, code in (
-        (("run", "rollback", "-e", "labprod"), 7),
-        (("run", "rollback", "-e", "labprod", "--yes"), 7),
-        (("run", "rollback", "-e", "labprod", "--yes", "--confirm", "lab"), 7),
-        (("run", "rollback", "-e", "lab"), 7),
-        (("plan", "rollback", "-e", "nowhere"), 2),
-        (("plan", "nothing", "-e", "lab"), 2),
-    ):
-        assert console.run(*words)[0] == code, words
-    assert console.document("runs", "list")["runs"] == []
-    refusals = [one for one in console.document("audit", "show")["entries"] if one["result"] == "refused"]
-    assert len(refusals) == 4
