@@ -16,7 +16,8 @@ from threading import Event as Flag
 from console.domain.documents import Json
 from console.domain.environment import Host
 from console.domain.plan_codec import plan_hash
-from console.domain.runs import EventKind, Outcome, PlannedStep
+from console.domain.runs import Event, EventKind, Outcome, PlannedStep
+from console.domain.untrusted import harmless
 from console.errors import LeaseLostError, LockHeldError, OpsconsoleError, RefusedError
 from console.ports import Shell
 from console.services import identity
@@ -105,6 +106,7 @@ class Runner:
             plan_hash=plan_hash(plan),
             run=self._means.row.id,
             result="resumed" if resumed else "intent",
+            detail=_why(self._ledger.last(EventKind.RUN_CONFIRMED)),
         )
         data: dict[str, Json] = {"resumed": resumed, "operator": self._means.operator.label}
         self._ledger.note(EventKind.RUN_STARTED, data=data)
@@ -332,6 +334,12 @@ class Runner:
 
     def _primary_shell(self) -> Shell:
         return self._reach.shell(self._environment.primary().name)
+
+
+def _why(confirmed: Event | None) -> str:
+    """The reason that was given with the confirmation, empty without one."""
+    reason = confirmed.data.get("reason") if confirmed is not None else ""
+    return f"reason: {harmless(reason)}" if isinstance(reason, str) and reason else ""
 
 
 def _ending_of(data: Mapping[str, Json]) -> Ending:

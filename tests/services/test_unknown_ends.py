@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from console.domain.actions import GateSpec
-from console.domain.policy import Operator
+from console.domain.plan_codec import plan_hash
+from console.domain.policy import Confirmation, Operator
 from console.domain.runs import Event, EventKind, Outcome, PlannedStep, RunState
 from console.errors import LeaseLostError, UnreachableError
 from console.services.lock import EnvironmentLock, LockState, holder_of
 from console.services.performing import Ended, Performer, Work
+from console.services.runs import store_confirmed
 from tests.services.acting import Stage, action, eventually, failing, lock_state, release, step, twelve
 
 ROLLING_BACK = GateSpec(duration=0.05, every=0.02, on_failure="rollback")
@@ -154,3 +156,11 @@ def test_a_release_whose_answer_was_lost_is_a_release(stage: Stage, monkeypatch:
     assert not view.lock_held
     assert stage.kinds(view.run)[-1:] == ["run_finished"]
     assert "lock_released" in stage.kinds(view.run)
+
+
+def test_the_reason_that_was_given_stands_in_the_audit(stage: Stage) -> None:
+    plan = stage.plan(action(step("one", "true")))
+    confirmation = Confirmation(plan_hash=plan_hash(plan), operator=plan.operator, yes=True, reason="ticket 7")
+    run = store_confirmed(stage.store, plan, confirmation, at=stage.clock.now())
+    assert stage.runner(run).run() == 0
+    assert [entry.detail for entry in stage.audit.entries() if entry.result == "intent"] == ["reason: ticket 7"]
