@@ -27,6 +27,10 @@ MIGRATIONS = (
 NEW_MIGRATION = "2026_11_20_104512_add_index_to_orders"
 _LONGEST_LOG = 8 * 1024 * 1024
 PROGRAMS = {"laravel-worker": 2, "bulk-worker": 1}
+_WORKERS = """\
+php artisan queue:work redis --queue=high,default,notifications --tries=3
+php artisan queue:work database --queue=bulk-actions --timeout=60
+"""
 _SCHEMA = """
 create table if not exists migrations (id integer primary key autoincrement, migration text, batch integer);
 create table if not exists jobs (id integer primary key autoincrement, queue text not null, payload text not null,
@@ -216,6 +220,9 @@ def _programs(environment: DemoEnvironment, host: str) -> None:
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items() if value)
         _write(script, f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} -m console.demo.{module} "$@"\n')
         script.chmod(0o700)
+    # The host's processes are this machine's: what others run on it are no workers of the demo.
+    _write(binaries / "ps", f"#!/bin/sh\ncat <<'END'\n{_WORKERS}END\n")
+    (binaries / "ps").chmod(0o700)
     state = environment.home(host) / "supervisor.json"
     if not state.exists():
         now = int(time.time())
