@@ -108,7 +108,11 @@ class Runner:
             result="resumed" if resumed else "intent",
             detail=_why(self._ledger.last(EventKind.RUN_CONFIRMED)),
         )
-        data: dict[str, Json] = {"resumed": resumed, "operator": self._means.operator.label}
+        data: dict[str, Json] = {
+            "resumed": resumed,
+            "operator": self._means.operator.label,
+            "places": dict[str, Json](self._places()),
+        }
         self._ledger.note(EventKind.RUN_STARTED, data=data)
 
     def _ready(self) -> None:
@@ -157,9 +161,21 @@ class Runner:
             confirmed = plan_hash(self._plan)
             compare_fresh(self._plan, found, keys, config_hash=self._means.config_hash, confirmed=confirmed)
             return
-        wrong = compare_resumed(self._plan, self._ledger.view, found, keys)
+        wrong = [*self._moved(), *compare_resumed(self._plan, self._ledger.view, found, keys)]
         if wrong:
             raise RefusedError(f"what is there is not what the journal says: {'; '.join(wrong)}")
+
+    def _places(self) -> dict[str, str]:
+        """The control directory of each host, where a step's traces are."""
+        return {host.name: self._environment.paths(host).control for host in self._environment.hosts}
+
+    def _moved(self) -> list[str]:
+        """What a resumed run would look for in another place than it was left: not found, it would be done again."""
+        first = next((one for one in self._ledger.events if one.kind is EventKind.RUN_STARTED), None)
+        before = first.data.get("places") if first is not None else None
+        if not isinstance(before, dict) or before == self._places():
+            return []
+        return ["the configuration names other directories for this run's traces than when it began"]
 
     def _preflight(self, hosts: list[str]) -> None:
         environment, plan = self._environment, self._plan

@@ -164,3 +164,24 @@ def test_the_reason_that_was_given_stands_in_the_audit(stage: Stage) -> None:
     run = store_confirmed(stage.store, plan, confirmation, at=stage.clock.now())
     assert stage.runner(run).run() == 0
     assert [entry.detail for entry in stage.audit.entries() if entry.result == "intent"] == ["reason: ticket 7"]
+
+
+def test_a_run_is_not_resumed_where_its_traces_are_not(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = stage.confirm(stage.plan(action(step("one", "echo x >> done", on="primary"), step("two", "touch two"))))
+
+    def dies(_self: Performer, _work: Work) -> Ended:
+        raise UnreachableError("web1 has gone")
+
+    with monkeypatch.context() as patch:
+        perform = Performer.perform
+        patch.setattr(Performer, "perform", lambda self, work: (dies if work.step == "two" else perform)(self, work))
+        assert stage.runner(row.id).run() == 8
+    runner = stage.runner(row.id)
+    elsewhere = {**runner._places(), "web1": "/elsewhere/.opsconsole"}
+    monkeypatch.setattr(runner, "_places", lambda: elsewhere)
+    assert runner.run() == 8
+    assert "other directories" in str(stage.view(row.id).question)
+    assert not list(stage.directory.rglob("two"))
+    assert lock_state(stage) is LockState.HELD
+    assert stage.runner(row.id).run() == 0
+    assert (stage.directory / "web1/done").read_text() == "x\n"
