@@ -72,13 +72,16 @@ def place(columns: Sequence[Column], wanted: Sequence[int], width: int, gap: int
     """The columns that fit into `width`. Those of the highest priority go first; growing ones take the rest."""
     shown = list(range(len(columns)))
 
-    def least(index: int) -> int:
+    def least(index: int, text: int = 8) -> int:
         column = columns[index]
-        return max(column.width, min(wanted[index], 8)) if column.grow else wanted[index]
+        return max(column.width, min(wanted[index], text)) if column.grow else wanted[index]
 
-    while len(shown) > 1 and sum(map(least, shown)) + gap * (len(shown) - 1) > width:
+    while len(shown) > 1:
         drop = max(shown, key=lambda index: (columns[index].priority, index))
-        if columns[drop].priority == 0:
+        priority = columns[drop].priority
+        # A readable name is worth more than the columns one could do without.
+        text = 20 if priority > 1 else 8
+        if not priority or sum(least(index, text) for index in shown) + gap * (len(shown) - 1) <= width:
             break
         shown.remove(drop)
     given = {index: least(index) for index in shown}

@@ -30,7 +30,7 @@ from console.ui import safety
 from console.ui.bridge import Bridge
 from console.ui.commands import bindings
 from console.ui.screens.main import MainScreen
-from console.ui.themes import DARK, ThemeFile, load_themes, variables
+from console.ui.themes import DARK, load_themes, variables
 
 TWICE = 2.0
 """Seconds within which a second ctrl+c detaches."""
@@ -55,11 +55,12 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._interrupted_at = float("-inf")
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
-        for each in _themes():
+        self._themes = load_themes(resources.themes())
+        for each in self._themes:
             self.register_theme(each.textual())
         self.theme = theme if theme in self.available_themes else "dark"
         self.bridge = Bridge(self._later, self._deliver)
-        names = tuple(each.name for each in _themes())
+        names = tuple(each.name for each in self._themes)
         self.main = MainScreen(self.bridge, copy=self.copy_to_clipboard, painted=self._start_services, themes=names)
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -90,6 +91,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def _come_alive(self, services: Services) -> None:
         self.services = services
         self.main.attach(services)
+        for problem in (problem for theme in self._themes for problem in theme.problems):
+            self.main.notice(f"theme {problem}", "warning")
         # What start-up has made stays; the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -175,10 +178,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
         else:
             self._interrupted_at = now
             self.main.notice("ctrl+c again detaches; runs go on", "warning")
-
-
-def _themes() -> tuple[ThemeFile, ...]:
-    return load_themes(resources.themes())
 
 
 def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:

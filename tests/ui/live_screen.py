@@ -1,8 +1,9 @@
 """The screen on a fake world as a program of its own, for tests on a real terminal.
 
 `python -m tests.ui.live_screen KIND`, where KIND is quiet (nothing changes), moving (one queue each second), evil
-(hostile text everywhere), wrong (the configuration is), crash (the factory fails), stuck (services never come), loaded
-(says which modules the first paint took) or hello (Textual's smallest application, to compare with).
+(hostile text everywhere), wrong (the configuration is), crash (the factory fails), broken (the key y meets a bug in the
+queues pane), stuck (services never come), loaded (says which modules the first paint took) or hello (Textual's smallest
+application, to compare with).
 """
 
 from __future__ import annotations
@@ -78,6 +79,13 @@ def _factory(kind: str) -> ServicesFactory:
             raise RuntimeError(f"something broke with {secret}")
         if kind == "evil":
             _poison(world)
+        if kind == "broken":
+            from console.ui.panes.queues import QueuesPane
+
+            def fail(self: QueuesPane) -> str:
+                raise ValueError("token=abcdef-very-secret in a widget")
+
+            setattr(QueuesPane, "copy_text", fail)  # noqa: B010 -- a bug in a widget, met by the key y
         if kind == "moving":
             threading.Thread(target=_move, args=(world,), daemon=True).start()
         return services

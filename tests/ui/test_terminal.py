@@ -115,6 +115,18 @@ def test_a_crash_shows_an_id_and_keeps_the_trace_to_itself(tmp_path: Path) -> No
     assert "something broke" in trace and "hunter2" not in trace
 
 
+def test_a_bug_in_a_widget_ends_it_the_same_way(tmp_path: Path) -> None:
+    with program("broken", XDG_STATE_HOME=str(tmp_path)) as terminal:
+        terminal.wait_for(READY)
+        terminal.press("2", "y")
+        assert terminal.wait() == 1
+        assert terminal.modes_restored and terminal.open_modes == set()
+        output = terminal.output
+    assert b"very-secret" not in output and b"Traceback" not in output and b"locals" not in output
+    (report,) = (tmp_path / "opsconsole").iterdir()
+    assert "very-secret" not in report.read_text() and "in a widget" in report.read_text()
+
+
 def test_it_can_be_left_while_services_are_still_coming() -> None:
     with program("stuck") as terminal:
         terminal.wait_for("6 Logs")

@@ -121,7 +121,10 @@ class RunDrawer(Pane):
             self._step = step.name
             self.table.go_to(step.name)
         self.query_one(TextView).show(self._tail(services, view))
-        self.show_border(extra=((str(view.run), "bold"), *run_title(view, now)), note="q leaves it running")
+        self.show_border(
+            extra=((str(view.run), "bold"), *run_title(view, now)),
+            note="" if view.state is RunState.FINISHED else "q leaves it running",
+        )
         word, state = run_state(view)
         self.show_summary(
             (f"{view.run} {harmless(view.action)} ", ""), (word, state), (f"  {view.done}/{len(view.steps)}", "dim")
