@@ -125,7 +125,11 @@ class Planner:
             kind = self.kinds.get(spec.kind)
             if kind is None:
                 raise UsageError(f"There is no step kind {spec.kind}.")
-            steps.append(kind.plan(replace(base, step=spec, hosts=hosts, linked=linked)))
+            try:
+                steps.append(kind.plan(replace(base, step=spec, hosts=hosts, linked=linked)))
+            except ValueError as error:
+                # Only with its templates filled does a param say something its kind cannot take.
+                raise UsageError(f"The step {spec.name} cannot be planned: {Raw.of(str(error)).show(300)}") from error
             linked = linked or _verb(spec) == "link"
         return steps, notes
 

@@ -235,3 +235,11 @@ def test_a_key_that_dies_with_the_login_is_named(stage: Stage, tmp_path: Path) -
 def test_a_step_without_its_release_is_refused(stage: Stage) -> None:
     with pytest.raises(UsageError, match="needs a release"):
         stage.plan(action(release("composer", "composer")))
+
+
+def test_a_filled_param_that_its_kind_cannot_take_is_a_wrong_call(stage: Stage) -> None:
+    spec = StepSpec(name="unit", kind="service", params={"restart": "{param.unit}", "reload": ""}, on="all")
+    asked = replace(action(spec), params=(Param(name="unit", type=ParamType.TEXT),))
+    with pytest.raises(UsageError, match="step unit cannot be planned"):
+        stage.plan(asked, unit="a b")
+    assert stage.plan(asked, unit="nginx").steps[0].text == "systemctl restart nginx"

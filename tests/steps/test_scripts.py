@@ -325,3 +325,15 @@ def test_a_rollback_that_found_no_migration_has_failed(tmp_path: Path, said: str
     step = plan_step(environment_at(tmp_path), "artisan", ["migrate:rollback", "--force"])
     code, output = sh(step.scripts[0].script, path=tmp_path / "bin")
     assert (code, said in output) == (status, True)
+
+
+def test_the_first_release_has_no_way_back(tmp_path: Path) -> None:
+    _linked(tmp_path)
+    (tmp_path / "current").unlink()
+    step = plan_step(environment_at(tmp_path), "release", "link", undo="release-link", before={"web1": ""})
+    assert sh(step.scripts[0].script)[0] == 0
+    status, output = sh(step.undo[0].script)
+    assert status == 1
+    assert "there was no release before this one" in output
+    marking = plan_step(environment_at(tmp_path), "release", "mark_bad", before={"web1": ""})
+    assert sh(marking.scripts[0].script) == (0, "no release was left\n")

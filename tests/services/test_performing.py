@@ -1,0 +1,174 @@
+"""One piece of work on one host whose answers are scripted: what cannot be seen often enough on a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from console.domain.actions import Effect
+from console.domain.redact import Secret
+from console.domain.runs import EventKind, Outcome
+from console.errors import OpsconsoleError, UnreachableError
+from console.ports import Completed
+from console.services.desk import Desk
+from console.services.ledger import Ledger
+from console.services.links import Links, ParkedError
+from console.services.performing import Pace, Performer, Work
+from tests.fakes.reach import FakeReach
+from tests.fakes.shell import FakeShell, completed
+from tests.services.acting import Stage, action, step
+
+PACE = Pace(look=0.01, first_look=0.01, starting=0.1, patience=0.2, question=1.0)
+
+
+class Host:
+    """Answers starts and looks from lists; the last of each repeats."""
+
+    def __init__(self, starts: list[str], looks: list[str]) -> None:
+        self.starts = starts
+        self.looks = looks
+        self.started = 0
+        self.looked = 0
+
+    def __call__(self, script: str) -> Completed | bytes:
+        if "oc_attached=" in script:
+            self.started += 1
+            return completed("opsconsole-start " + self._next(self.starts, self.started) + "\n")
+        self.looked += 1
+        return completed("opsconsole-step " + self._next(self.looks, self.looked))
+
+    @staticmethod
+    def _next(words: list[str], number: int) -> str:
+        return words[min(number, len(words)) - 1]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    built = Stage(tmp_path)
+    yield built
+    built.close()
+
+
+def build(stage: Stage, answer: Callable[[str], Completed | bytes]) -> tuple[Performer, Ledger, Work]:
+    row = stage.confirm(stage.plan(action(step("deed", "true", on="primary"))))
+    ledger = Ledger(stage.store, row, stage.clock)
+    reach = FakeReach(stage.environment, shells={"web1": FakeShell("web1", answer)})
+    links = Links(reach=reach, ledger=ledger, clock=stage.clock, lost=Event())
+    performer = Performer(links, ledger, Desk(stage.store, ledger, stage.clock), stage.clock, PACE)
+    host = stage.environment.hosts[0]
+    work = Work(
+        step="deed",
+        kind="shell",
+        text="true",
+        host=host,
+        control=str(stage.directory / "control"),
+        script="true\n",
+        effect=Effect.ONCE,
+        timeout=5.0,
+    )
+    return performer, ledger, work
+
+
+GONE = "gone 0 - - -\n"
+OK = "ended 0 0 exit 1\n"
+
+
+@pytest.mark.parametrize(
+    ("starts", "looks", "effect", "outcome", "said"),
+    [
+        (["started detached"], [OK], Effect.ONCE, Outcome.OK, ""),
+        (["already detached"], ["running 0 - - -\n", OK], Effect.ONCE, Outcome.OK, ""),
+        (["failed disk full"], [OK], Effect.ONCE, Outcome.FAILED, "nothing was started: disk full"),
+        (["undetachable"], [OK], Effect.ONCE, Outcome.FAILED, "nothing was started: nothing on this host can detach"),
+        (["undetachable", "started attached"], [OK], Effect.IDEMPOTENT, Outcome.OK, ""),
+        (["started detached"], ["ended 0 124 timeout 5\n"], Effect.ONCE, Outcome.FAILED, "no end after 5 s"),
+        (["started detached"], ["ended 0 3 exit 1\n"], Effect.ONCE, Outcome.FAILED, "exit status 3"),
+        (["started detached"], [GONE], Effect.ONCE, Outcome.UNKNOWN, "nothing of it runs any more"),
+        (["started detached"], [GONE, OK], Effect.IDEMPOTENT, Outcome.OK, ""),
+        (["started detached"], [GONE], Effect.IDEMPOTENT, Outcome.UNKNOWN, "nothing of it runs any more"),
+        (["started detached"], ["starting 0 - - -\n"], Effect.ONCE, Outcome.UNKNOWN, "wrapper never appeared"),
+        (["started detached"], ["absent 0 - - -\n"], Effect.ONCE, Outcome.UNKNOWN, "vanished"),
+        (["started detached"], ["nonsense\n"], Effect.ONCE, Outcome.UNKNOWN, "gave no answer about a step"),
+    ],
+)
+def test_every_answer_of_a_host_has_one_meaning(
+    stage: Stage, starts: list[str], looks: list[str], effect: Effect, outcome: Outcome, said: str
+) -> None:
+    host = Host(starts, looks)
+    performer, ledger, work = build(stage, host)
+    ended = performer.perform(replace(work, effect=effect))
+    assert ended.outcome is outcome
+    assert said in ended.detail
+    noted = ledger.progress("deed", "web1").outcome
+    assert noted is (None if outcome is Outcome.UNKNOWN else outcome)
+    if effect is Effect.ONCE:
+        assert ledger.progress("deed", "web1").attempt == 1
+        assert host.started == 1
+
+
+def test_what_was_started_and_has_vanished_is_never_started_again(stage: Stage) -> None:
+    host = Host(["started detached"], ["absent 0 - - -\n"])
+    performer, ledger, work = build(stage, host)
+    assert performer.perform(work).outcome is Outcome.UNKNOWN
+    assert performer.perform(work).outcome is Outcome.UNKNOWN
+    assert host.started == 1
+    assert ledger.last(EventKind.STEP_FINISHED) is None
+
+
+def test_an_intent_without_a_trace_is_started_at_last(stage: Stage) -> None:
+    host = Host(["started detached"], ["absent 0 - - -\n", OK])
+    performer, ledger, work = build(stage, host)
+    ledger.note(EventKind.STEP_INTENDED, step="deed", host="web1", data={"attempt": 1, "base": 0})
+    assert performer.perform(work).outcome is Outcome.OK
+    assert host.started == 1
+
+
+def test_another_attempt_on_request(stage: Stage) -> None:
+    host = Host(["started detached"], [GONE, GONE, GONE, OK])
+    performer, ledger, work = build(stage, host)
+    work = replace(work, effect=Effect.IDEMPOTENT)
+    assert performer.perform(work).over
+    assert performer.retry(work).outcome is Outcome.OK
+    assert ledger.progress("deed", "web1").attempt == 4
+
+
+def test_a_host_that_stays_away_leaves_the_end_unknown(stage: Stage) -> None:
+    def answer(script: str) -> Completed | bytes:
+        if "oc_attached=" in script:
+            return completed("opsconsole-start started detached\n")
+        raise UnreachableError("web1 is away")
+
+    performer, ledger, work = build(stage, answer)
+    ended = performer.perform(replace(work, timeout=0.3))
+    assert ended.outcome is Outcome.UNKNOWN
+    assert "unreachable" in ended.detail
+    assert ledger.view.lost_links == ("web1",)
+
+
+def test_a_secret_that_cannot_be_had_starts_nothing(stage: Stage) -> None:
+    def missing() -> tuple[Secret, ...]:
+        raise OpsconsoleError("A secret is missing: TOKEN is not set.")
+
+    host = Host(["started detached"], [OK])
+    performer, ledger, work = build(stage, host)
+    ended = performer.perform(replace(work, secrets=missing))
+    assert (ended.outcome, host.started) == (Outcome.FAILED, 0)
+    assert "TOKEN is not set" in ended.detail
+    # Once it runs, its output may hold the secret: nothing is shown, an operator is asked.
+    ledger.note(EventKind.STEP_INTENDED, step="other", host="web1", data={"attempt": 1, "base": 0})
+    with pytest.raises(ParkedError, match="may hold a secret"):
+        performer.perform(replace(work, step="other", secrets=missing))
+
+
+def test_a_when_that_cannot_tell_fails(stage: Stage) -> None:
+    def answer(script: str) -> Completed | bytes:
+        return completed("who knows\n", status=2)
+
+    performer, _, work = build(stage, answer)
+    ended = performer.perform(replace(work, when="exit 2"))
+    assert ended.outcome is Outcome.FAILED
+    assert "could not be told: who knows" in ended.detail
