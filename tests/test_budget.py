@@ -52,7 +52,8 @@ def test_classes_are_narrow() -> None:
     too_wide = []
     for module in (*CONSOLE, *TESTS):
         for each in module.classes:
-            methods = [m for m in each.body if isinstance(m, Function) and public(m.name)]
+            # A property and its setter share one name, and are one thing to whoever uses the class.
+            methods = {m.name for m in each.body if isinstance(m, Function) and public(m.name)}
             if len(methods) > PUBLIC_METHODS:
                 too_wide.append(f"{module.at(each.lineno)} {each.name}: {len(methods)}")
     must_be_empty(too_wide, f"a class has at most {PUBLIC_METHODS} public methods: it does more than one thing")
