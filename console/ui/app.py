@@ -17,10 +17,12 @@ from functools import partial
 from signal import Signals
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.widgets import Input
 
 from console import resources
 from console.domain.redact import Redactor
@@ -163,6 +165,18 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self._driver.write(sequence)
 
     # --- keys ------------------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Does what a key is bound to before the next key is looked at, unless text is being typed.
+
+        Keys would otherwise travel to the focused widget and back while the next one is on its way already: of `:q`
+        or `4x`, typed while the screen is busy, the second would reach the pane that the first has just left.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, Input):
+            self.app_focus = True
+            if await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key):
+                return
+        await super().on_event(event)
 
     def action_interrupt(self) -> None:
         """ctrl+c: closes what lies over the main screen; twice in two seconds it detaches."""

@@ -74,7 +74,8 @@ def _copy(screen: MainScreen, text: str) -> None:
 
 
 def _drawer(screen: MainScreen) -> None:
-    screen.show_drawer(not screen.drawer_open)
+    # An open one without the focus gets it first: its keys are what somebody reaches for.
+    screen.show_drawer(not screen.drawer_open or screen.focused_pane != 0)
 
 
 _DEEDS: dict[str, Callable[[MainScreen], object]] = {

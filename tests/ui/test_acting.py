@@ -119,13 +119,12 @@ async def test_normal_tier_has_cancel_focused_and_run_asleep_for_two_seconds() -
         await asked(screen)
         assert screen.app.focused is not None and screen.app.focused.id == "cancel"
         run = screen.app.screen.query_one("#run")
-        assert run.disabled
-        await screen.press("tab")
-        assert screen.app.focused.id == "cancel"
+        assert run.has_class("-asleep")
+        await screen.press("tab", "enter")
+        assert screen.app.focused.id == "run" and "Read the plan first" in screen.text
+        assert world.runs.started == []
         world.clock.advance(2.1)
-        await screen.until(lambda: not screen.app.screen.query_one("#run").disabled)
-        await screen.press("tab")
-        assert screen.app.focused.id == "run"
+        await screen.until(lambda: not run.has_class("-asleep") and not run.has_class("-active"))
         await screen.press("enter")
         await screen.until(lambda: world.runs.started)
         assert world.runs.started[0][1].yes

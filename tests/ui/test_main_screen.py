@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from threading import Event
+from typing import cast
 
 import pytest
+from textual import events
 
 from console.domain.failures import FailedPage, FailedSummary
 from console.domain.health import Status
@@ -15,6 +17,7 @@ from console.domain.untrusted import Raw
 from console.ports import Publish
 from console.services.container import Services
 from console.ui.app import ConsoleApp
+from console.ui.panes.failed_jobs import FailedJobsPane
 from console.ui.screens.detail import DetailScreen
 from console.ui.screens.help import HelpScreen
 from tests.fakes.screen import FakeWorld, fill, living_world, make_world
@@ -314,3 +317,16 @@ async def test_keys_work_before_services_exist() -> None:
         assert any("still starting" in notice for notice in screen.notices)
         release.set()
         await screen.until(lambda: "bulk-actions" in screen.text)
+
+
+async def test_keys_typed_at_once_reach_what_the_key_before_them_opened(world: FakeWorld) -> None:
+    """As a terminal sends them after the screen was busy: all in one piece."""
+    async with driven(world) as screen:
+        for key in ("4", "v", "6", "z"):
+            screen.app.post_message(events.Key(key, key))
+        await screen.until(lambda: screen.main.zoomed and screen.main.focused_pane == 6)
+        assert not cast("FailedJobsPane", screen.main.panes[4]).grouped
+        for key, character in (("z", "z"), ("colon", ":"), ("q", "q"), ("u", "u")):
+            screen.app.post_message(events.Key(key, character))
+        await screen.until(lambda: screen.main.line.value == "qu")
+        assert not screen.app._exit

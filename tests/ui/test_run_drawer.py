@@ -26,12 +26,27 @@ async def test_deploy_watch_and_tail_stand_on_one_screen(world: FakeWorld) -> No
             assert pane in screen.text
 
 
+async def test_a_run_that_goes_on_already_stands_in_the_drawer_and_takes_no_key(world: FakeWorld) -> None:
+    start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.until(lambda: "0 Run  42" in screen.text)
+        assert screen.main.focused_pane == 1
+
+
+async def test_a_run_that_is_over_leaves_the_drawer_closed(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.RUN_FINISHED, outcome="ok")
+    async with driven(world) as screen:
+        await screen.settle()
+        assert "0 Run" not in screen.text
+
+
 async def test_a_closed_drawer_leaves_the_run_in_the_footer(world: FakeWorld) -> None:
     start_deploy(world, "production")
     async with driven(world) as screen:
-        await screen.until(lambda: "run 42 deploy" in screen.text)
+        await screen.until(lambda: "0 Run  42" in screen.text)
         await screen.press("0", "0")
-        assert "0 Run" not in screen.text and "run 42 deploy" in screen.text
+        await screen.until(lambda: "0 Run" not in screen.text and "run 42 deploy" in screen.text)
 
 
 async def test_news_of_a_run_appear_without_a_key(world: FakeWorld) -> None:

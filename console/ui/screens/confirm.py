@@ -60,9 +60,9 @@ class PlanQuestion(ModalScreen[str | None]):
         return self._drawn_at is not None and self._mono() - self._drawn_at >= PAUSE
 
     def _open(self) -> None:
+        # Asleep it only looks so: a disabled button would keep the focus, and Enter, on Cancel.
         for button in self.query("#run").results(Button):
-            if button.disabled is self.ready:
-                button.disabled = not self.ready
+            button.set_class(not self.ready, "-asleep")
 
     def say(self, text: str, state: str = "warning") -> None:
         """One line below the plan."""
@@ -80,8 +80,12 @@ class PlanQuestion(ModalScreen[str | None]):
 
     @on(Button.Pressed, "#run")
     def _pressed(self) -> None:
-        if self.ready and not self.plan.protected:
+        if self.plan.protected:
+            return
+        if self.ready:
             self.dismiss("")
+        else:
+            self.say("Read the plan first: Run works two seconds after it was drawn.")
 
     @on(NameField.Submitted)
     def _submitted(self, event: NameField.Submitted) -> None:
@@ -135,7 +139,7 @@ class ConfirmScreen(PlanQuestion):
             else:
                 with Horizontal(classes="buttons"):
                     yield Button("Cancel", id="cancel")
-                    yield Button("Run", id="run", disabled=True)
+                    yield Button("Run", id="run", classes="-asleep")
 
 
 class BriefConfirm(PlanQuestion):
@@ -165,7 +169,7 @@ class BriefConfirm(PlanQuestion):
             else:
                 with Horizontal(classes="buttons"):
                     yield Button("Cancel", id="cancel")
-                    yield Button("Run", id="run", disabled=True)
+                    yield Button("Run", id="run", classes="-asleep")
 
 
 def _commands(plan: Plan) -> list[tuple[tuple[str, str], ...]]:

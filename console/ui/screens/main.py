@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from console.domain.environment import Environment
 from console.domain.releases import ReleaseReading
+from console.domain.runs import RunState
 from console.domain.snapshot import Key
 from console.present.readings import judge, snapshots
 from console.services.container import Services
@@ -72,6 +73,7 @@ class MainScreen(Screen[None]):
         self.panes: dict[int, Pane] = {}
         self._keys: set[Key] = set()
         self._due = False
+        self._greeted = False
 
     # --- composition -----------------------------------------------------------------------------------------------
 
@@ -129,12 +131,25 @@ class MainScreen(Screen[None]):
         for pane in (*self.panes.values(), self.drawer):
             pane.attach(attached)
             pane.refresh_from(self.services)
+        self._greeted = False
+        self._greet()
         if self.acting:
             self.acting.entered(self.environment)
         self._ask_checklists(self.services, name)
         self.app.title = f"{name} · opsconsole"
         self._draw_banner()
         self._draw_footer()
+
+    def _greet(self) -> None:
+        """A run that goes on when its environment comes up stands in the drawer at once; the focus stays."""
+        if self._greeted or self.services is None or self.environment is None:
+            return
+        newest = self.services.runs.newest(self.environment.name)
+        if newest is not None:
+            self._greeted = True
+            if newest.state is not RunState.FINISHED and not self.drawer_open:
+                self.drawer_open = True
+                self._stand()
 
     def _ask_checklists(self, services: Services, name: str) -> None:
         def known(names: tuple[str, ...]) -> None:
@@ -160,6 +175,7 @@ class MainScreen(Screen[None]):
         for pane in (*self.panes.values(), self.drawer):
             if any(pane.concerns(key) for key in found):
                 pane.refresh_from(self.services)
+        self._greet()
         if self.acting:
             self.acting.published(found)
         self._draw_banner()
@@ -191,7 +207,7 @@ class MainScreen(Screen[None]):
 
     def _draw_footer(self) -> None:
         actions = self.acting.names if self.acting else ()
-        run = self.drawer.view if not self.drawer_open else None
+        run = self.drawer.view if not self.has_class("-drawer") else None
         now = self.services.clock.now() if self.services else None
         busy = self.acting.busy if self.acting else ""
         left, right = footer(actions, run, now, busy)
@@ -246,12 +262,14 @@ class MainScreen(Screen[None]):
         pane: Pane = self.drawer if number == 0 else self.panes[number]
         self.focused_pane = number
         self._stand()
-        pane.focus_target().focus(scroll_visible=False)
+        # At once: a key typed right behind the pane's digit is already meant for that pane.
+        self.set_focus(pane.focus_target(), scroll_visible=False)
 
     @on(events.DescendantFocus)
-    def _focus_moved(self, event: events.DescendantFocus) -> None:
-        # A click may have moved the focus; the small screen follows.
-        pane = next((node for node in event.widget.ancestors_with_self if isinstance(node, Pane)), None)
+    def _focus_moved(self) -> None:
+        # A click may have moved the focus; the small screen follows. Where it is counts, not where it came by.
+        widget = self.focused
+        pane = next((node for node in widget.ancestors_with_self if isinstance(node, Pane)), None) if widget else None
         if pane is not None and self.focused_pane != pane.NUMBER:
             self.focused_pane = pane.NUMBER
             self._stand()

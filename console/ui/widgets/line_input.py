@@ -77,14 +77,15 @@ class LineInput(Horizontal):
         with self.prevent(Input.Changed):
             field.value = initial
         field.cursor_position = len(initial)
-        field.focus()
+        # At once: the first letters may be typed already.
+        self.screen.set_focus(field, scroll_visible=False)
 
     def close(self) -> None:
         """Closes without an answer."""
         self.remove_class("-open")
         back, self._back = self._back, None
         if back is not None and back.is_attached:
-            back.focus()
+            self.screen.set_focus(back, scroll_visible=False)
 
     def action_give_up(self) -> None:
         """Esc."""
