@@ -151,7 +151,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("table", "table.open", "enter", "open", "open", "Open the current row"),
     _row("table", "table.mark", "space", "mark", "mark", "Mark the current row"),
     _row("table", "table.sort", "s", "sort", "sort", "Sort by the next column"),
-    _row("table", "table.reverse", "S", "reverse", "reverse", "Turn the order round"),
+    _row("table", "table.reverse", "S", "sort(1)", "reverse", "Turn the order round"),
     _row("table", "table.filter", "slash", "filter", "filter", "Show rows with a text; /!text without it"),
     _row("table", "table.next", "n", "hunt(1)", "next", "Next row that matches"),
     _row("table", "table.previous", "N", "hunt(-1)", "previous", "Row before that matches"),

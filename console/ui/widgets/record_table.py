@@ -264,20 +264,18 @@ class RecordTable(Drawn, can_focus=True):
             self.action_cursor(1)
             self.post_message(self.Changed())
 
-    def action_sort(self) -> None:
-        """By the next column that is shown, and back to the given order after the last."""
-        if not self.sortable:
+    def action_sort(self, turn: int = 0) -> None:
+        """By the next column shown, and back to the given order after the last; `turn` turns the order round."""
+        if not self.sortable or (turn and not self.order):
+            return
+        if turn and self.order:
+            self.order = (self.order[0], not self.order[1])
+            self._reorder()
             return
         shown = [each.index for each in self._placed if self.columns[each.index].title]
         at = shown.index(self.order[0]) + 1 if self.order and self.order[0] in shown else 0
         self.order = (shown[at], False) if at < len(shown) else None
         self._reorder()
-
-    def action_reverse(self) -> None:
-        """Turns the order round."""
-        if self.sortable and self.order:
-            self.order = (self.order[0], not self.order[1])
-            self._reorder()
 
     def _reorder(self) -> None:
         self._order_rows(None)
