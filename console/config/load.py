@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.config.actions import read_actions
 from console.config.document import MAX_BYTES, Document, quoted, read_document
 from console.config.kinds import SourceKinds, StepKinds
 from console.config.model import ConfigModel
@@ -81,6 +80,9 @@ def load_config(
     actions: tuple[Action, ...] = ()
     digest = hashlib.sha256(data)
     if step_kinds is not None:
+        # Most commands only read, and the models of an action file take as long to build as this file to validate.
+        from console.config.actions import read_actions
+
         actions, found = read_actions(base / "actions", step_kinds)
         problems += found
         for action in actions:

@@ -6,7 +6,7 @@ Owns how states become styles for widgets on the line API. Must not lay anything
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
@@ -16,28 +16,48 @@ from textual.widget import Widget
 
 from console.present.text import Line
 
-STATES = ("dim", "bold", "accent", "ok", "warning", "error", "band", "inverse", "key", "selection", "raised", "line")
+STATES = {
+    "dim": ("dim", "", False),
+    "bold": ("", "", True),
+    "accent": ("accent", "", False),
+    "ok": ("success", "", False),
+    "warning": ("warning", "", False),
+    "error": ("error", "", False),
+    "line": ("line", "", False),
+    "key": ("accent", "", True),
+    "band": ("on-protected", "protected", False),
+    "inverse": ("protected", "on-protected", True),
+    "raised": ("", "raised", False),
+    "selection": ("", "selection", False),
+}
+"""State → the theme's variables for its text and its ground (empty: as they were), and whether it is bold."""
 
 
 class Drawn(Widget):
-    """A widget that draws its own lines. Its states are component classes, coloured in console.tcss."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"drawn--{state}" for state in STATES}
+    """A widget that draws its own lines, with states coloured by the theme. Not by component classes: each widget
+    would have a stylesheet's worth of them resolved before the first frame."""
 
     def paint(self, *states: str) -> Style:
         """The style of the widget with these states on top, later ones over earlier ones. Words like `accent-bold`
         are the two states in one."""
         style = self.rich_style
+        variables = self.app.theme_variables
         for state in states:
             for part in state.split("-"):
                 if part:
-                    style += self.get_component_rich_style(f"drawn--{part}", partial=True)
+                    colour, ground, bold = STATES[part]
+                    style += _style(variables.get(colour, ""), variables.get(ground, ""), bold)
         return style
 
     def line(self, pieces: Iterable[tuple[str, str]], width: int, *under: str) -> Strip:
         """One strip of exactly `width` columns from (text, state) pieces, over the states `under`."""
         segments = [Segment(text, self.paint(*under, state)) for text, state in pieces if text]
         return Strip(segments).crop_extend(0, width, self.paint(*under))
+
+
+@lru_cache(maxsize=256)
+def _style(colour: str, ground: str, bold: bool) -> Style:
+    return Style(color=colour or None, bgcolor=ground or None, bold=bold or None)
 
 
 def wrap(line: Line, width: int) -> list[Line]:
