@@ -13,8 +13,10 @@ from console.cli.acting import Desk, follow, opened_state
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table
 from console.domain.runs import RunRow, RunState, RunView, fold, start_view
-from console.errors import UsageError
+from console.domain.untrusted import harmless
+from console.errors import RefusedError, UsageError
 from console.present.acting import event_line, run_document, run_summary
+from console.services.confirming import check_beginning
 from console.services.leases import alive
 from console.services.runs import ABANDONED, abandoned, lease_name
 
@@ -90,11 +92,21 @@ def attach(config_path: Path | None, as_json: bool, run: int, on_interrupt: str)
         return follow(desk, run, as_json=as_json, aborting=on_interrupt == "abort")
 
 
+_confirm_option = click.option(
+    "--confirm",
+    "name",
+    default="",
+    metavar="NAME",
+    help="The environment's name: lets a protected run begin whose runner never began.",
+)
+
+
 @runs.command()
 @config_option
+@_confirm_option
 @click.argument("run", type=int)
 @click.argument("word")
-def answer(config_path: Path | None, run: int, word: str) -> int:
+def answer(config_path: Path | None, name: str, run: int, word: str) -> int:
     """Answers what a run asks."""
     with opened_state(config_path) as desk:
         view = _open(desk, run)
@@ -103,23 +115,25 @@ def answer(config_path: Path | None, run: int, word: str) -> int:
         if word not in choices:
             raise UsageError(f"Run {run} takes: {', '.join(choices) or 'no answer now'}.")
         if not living and word in ABANDONED and not _asked(desk, run):
-            _say(desk, run, "abort" if word == "abort" else "", "")
+            _say(desk, run, "abort" if word == "abort" else "", "", name=name)
         else:
-            _say(desk, run, "answer", word)
+            _say(desk, run, "answer", word, name=name)
     return 0
 
 
 @runs.command()
 @config_option
 @json_option
+@_confirm_option
 @click.argument("run", type=int)
 @click.option("--detach", is_flag=True, help="Start it and leave.")
-def resume(config_path: Path | None, as_json: bool, run: int, detach: bool) -> int:
+def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, detach: bool) -> int:
     """Goes on with a run whose runner is gone; no step is done twice."""
     with opened_state(config_path) as desk:
         _open(desk, run)
         if _living(desk, run):
             raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
+        _check_beginning(desk, run, "run.resume", name)
         desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
         desk.start(run)
         return 0 if detach else follow(desk, run, as_json=as_json, started=True)
@@ -136,8 +150,10 @@ def abort(config_path: Path | None, run: int) -> int:
     return 0
 
 
-def _say(desk: Desk, run: int, kind: str, body: str) -> None:
+def _say(desk: Desk, run: int, kind: str, body: str, *, name: str = "") -> None:
     state = desk.state
+    if kind != "abort" and not _living(desk, run):
+        _check_beginning(desk, run, "run.request", name)
     environment = state.runs.run(run).environment
     state.audit.write(
         "run.request", environment=environment, run=run, result="ok", detail=f"{kind or 'resume'} {body}".strip()
@@ -147,6 +163,21 @@ def _say(desk: Desk, run: int, kind: str, body: str) -> None:
     if not _living(desk, run):
         desk.start(run)
     write_note(f"Follow it with: opsconsole runs attach {run}")
+
+
+def _check_beginning(desk: Desk, run: int, what: str, name: str) -> None:
+    """RefusedError, audited, when a runner started now would begin a protected run that nobody confirms here."""
+    row = desk.state.runs.run(run)
+    view = fold(start_view(row), desk.state.runs.events(run))
+    try:
+        if name and name != row.environment:
+            raise RefusedError(
+                f"--confirm says {harmless(name)}, run {run} is for {row.environment}.", done="Nothing was changed."
+            )
+        check_beginning(row.plan, view, desk.state.windows.current(row.environment), typed=name)
+    except RefusedError as error:
+        desk.state.audit.write(what, environment=row.environment, run=run, result="refused", detail=error.what)
+        raise
 
 
 def _living(desk: Desk, run: int) -> bool:

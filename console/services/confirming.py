@@ -10,6 +10,7 @@ from console.domain.environment import Environment
 from console.domain.plan_codec import plan_hash
 from console.domain.plans import Plan
 from console.domain.policy import ChangeWindow, Confirmation
+from console.domain.runs import RunView
 from console.errors import OpsconsoleError, RefusedError
 from console.services.planner import check_needs
 
@@ -31,6 +32,27 @@ def check_confirmation(plan: Plan, confirmation: Confirmation, window: ChangeWin
         )
     if window is None:
         raise RefusedError(f"{plan.environment} is read-only: no change window is open.", done=nothing)
+
+
+def check_beginning(plan: Plan, view: RunView, window: ChangeWindow | None, *, typed: str = "") -> None:
+    """RefusedError when a runner started now would do a protected run's first step without a change window.
+
+    `typed` is the environment's name from a command line, which is the window for that one command. A run that has
+    begun may always go on: its hosts may be half-way.
+    """
+    if not plan.protected or begun(view) or window is not None or typed == plan.environment:
+        return
+    raise RefusedError(
+        f"{plan.environment} is protected, run {view.run} has not begun, and no change window is open.",
+        done="Nothing was changed.",
+        fix=f"Open a change window first; on a command line: "
+        f"opsconsole runs resume {view.run} --confirm {plan.environment}",
+    )
+
+
+def begun(view: RunView) -> bool:
+    """Whether any step was ever intended: from then on the hosts may have changed."""
+    return any(progress.attempt for step in view.steps for progress in step.hosts.values())
 
 
 def refusal(environment: Environment, action: Action, window: ChangeWindow | None) -> str:

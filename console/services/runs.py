@@ -23,7 +23,7 @@ from console.domain.untrusted import Raw
 from console.errors import OpsconsoleError, RefusedError, UsageError
 from console.ports import Clock, Publish, Reach, RunStore, Windows
 from console.services.audit import Audit
-from console.services.confirming import check_confirmation, refusal
+from console.services.confirming import check_beginning, check_confirmation, refusal
 from console.services.leases import alive
 from console.services.lock import new_token
 from console.services.loop import Loop
@@ -170,7 +170,10 @@ class LiveRuns:
             return self._with_liveness(view) if view is not None else None
 
     def ask(self, run: int, kind: str, body: str = "") -> None:
-        """Hands the runner a request; when no runner lives, one is started to take it."""
+        """Hands the runner a request; when no runner lives, one is started to take it.
+
+        RefusedError when that would begin a protected run without a change window; aborting never needs one.
+        """
         view = self.view(run)
         if view.outcome is not None:
             raise UsageError(f"Run {run} has ended: {view.outcome}.")
@@ -178,6 +181,8 @@ class LiveRuns:
         living = alive(self._desk.leases, lease_name(run))
         if kind == "answer" and not living and body in ABANDONED:
             kind = "abort" if body == "abort" else ""
+        if not living and kind != "abort":
+            self._check_beginning(run, view)
         self._desk.audit.write(
             "run.request",
             environment=view.environment,
@@ -189,6 +194,15 @@ class LiveRuns:
             self._desk.store.ask(run, who=operator, kind=kind, body=body, at=self._desk.clock.now())
         if not living:
             self._desk.start(run)
+
+    def _check_beginning(self, run: int, view: RunView) -> None:
+        try:
+            check_beginning(self._rows[run].plan, view, self._desk.windows.current(view.environment))
+        except RefusedError as error:
+            self._desk.audit.write(
+                "run.request", environment=view.environment, run=run, result="refused", detail=error.what
+            )
+            raise
 
     # --- the thread --------------------------------------------------------------------------------------------------
 

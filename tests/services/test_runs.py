@@ -12,7 +12,7 @@ from console.domain.actions import Param, ParamType
 from console.domain.environment import Identity, Tier
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import Confirmation
-from console.domain.runs import Outcome, RunState
+from console.domain.runs import EventKind, Outcome, RunState
 from console.domain.snapshot import Key
 from console.errors import RefusedError, UsageError
 from console.services.planner import Planner
@@ -135,3 +135,37 @@ def test_asking_a_run_without_a_runner_starts_one(stage: Stage) -> None:
     assert stage.runner(run).run() == 1
     assert stage.view(run).outcome is Outcome.CANCELLED
     assert not list(stage.directory.rglob("STEP*"))
+
+
+def test_a_protected_run_that_never_began_begins_in_a_change_window_only(stage: Stage) -> None:
+    screen = Screen(stage, tier=Tier.PROTECTED)
+    screen.windows.open("lab")
+    run = yes(stage, screen, typed="lab")
+    screen.windows.close("lab")
+    screen.started.clear()
+    for words in (("answer", "resume"), ("go", "")):
+        with pytest.raises(RefusedError, match="has not begun") as refused:
+            screen.runs.ask(run, *words)
+        assert "--confirm lab" in (refused.value.fix or "")
+    assert screen.started == [] and stage.store.requests(run) == ()
+    assert [entry.result for entry in stage.audit.entries() if entry.action == "run.request"] == ["refused"] * 2
+    screen.windows.open("lab")
+    screen.runs.ask(run, "answer", "resume")
+    assert screen.started == [run]
+
+
+def test_aborting_a_protected_run_and_going_on_half_way_need_no_change_window(stage: Stage) -> None:
+    screen = Screen(stage, tier=Tier.PROTECTED)
+    screen.windows.open("lab")
+    run, half_way = yes(stage, screen, typed="lab"), yes(stage, screen, typed="lab")
+    screen.windows.close("lab")
+    screen.started.clear()
+    screen.runs.ask(run, "abort")
+    stage.store.append(half_way, EventKind.STEP_INTENDED, at=stage.clock.now(), step="one", host="web1")
+    screen.runs.start_following()
+    try:
+        eventually(lambda: screen.runs.view(half_way).steps[0].hosts["web1"].attempt == 1)
+        screen.runs.ask(half_way, "answer", "resume")
+    finally:
+        screen.runs.close()
+    assert screen.started == [run, half_way]

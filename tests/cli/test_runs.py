@@ -1,0 +1,118 @@
+"""`opsconsole runs` on runs whose runner never began, has gone, or only seems to live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from click.testing import CliRunner, Result
+
+import console.cli.runs
+from console.cli.acting import Desk
+from console.domain.environment import Identity, Tier
+from console.domain.runs import EventKind
+from console.errors import RefusedError
+from console.services.windows import SessionWindows
+from console.store.leases import Leases
+from console.store.windows import WindowRows
+from tests.services.acting import OPERATOR, Stage, action, step
+
+
+class Typed:
+    """Commands on a stage; `started` are the runs that got a runner."""
+
+    def __init__(self, stage: Stage, patch: pytest.MonkeyPatch) -> None:
+        self.stage = stage
+        self.started: list[int] = []
+        self.leases = Leases(stage.database)
+        state = SimpleNamespace(
+            runs=stage.store,
+            leases=self.leases,
+            audit=stage.audit,
+            windows=SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock),
+            operator=OPERATOR,
+            clock=stage.clock,
+        )
+        typed = self
+
+        class Noted(Desk):
+            def start(self, run: int) -> None:
+                typed.started.append(run)
+
+        @contextmanager
+        def opened(_path: Path | None) -> Iterator[Desk]:
+            yield Noted(cast(Any, SimpleNamespace()), cast(Any, state))
+
+        patch.setattr(console.cli.runs, "opened_state", opened)
+
+    def __call__(self, *words: str) -> Result:
+        """What the command does; `exception` holds what it raised."""
+        return CliRunner().invoke(console.cli.runs.runs, list(words))
+
+    def confirmed(self) -> str:
+        """A confirmed run nothing was done of."""
+        return str(self.stage.confirm(self.stage.plan(action(step("one", "true")))).id)
+
+    def audited(self, what: str) -> list[str]:
+        """The results of the audited entries of one kind."""
+        return [entry.result for entry in self.stage.audit.entries() if entry.action == what]
+
+
+@pytest.fixture
+def typed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Tier], Typed]]:
+    stage = Stage(tmp_path)
+
+    def build(tier: Tier) -> Typed:
+        identity = Identity(app_env="x", app_key="y", database="z") if tier is Tier.PROTECTED else None
+        stage.environment = replace(stage.environment, tier=tier, identity=identity)
+        stage.reach._environment = stage.environment
+        return Typed(stage, monkeypatch)
+
+    yield build
+    stage.close()
+
+
+@pytest.mark.parametrize("command", [("resume", "--detach"), ("answer",)])
+def test_a_protected_run_that_never_began_wants_its_environments_name(
+    typed_on: Callable[[Tier], Typed], command: tuple[str, ...]
+) -> None:
+    typed = typed_on(Tier.PROTECTED)
+    run = typed.confirmed()
+    # Without a runner's trace a run asks nothing; one that started and died before step 1 can be answered.
+    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    words = (command[0], run, *command[1:], *(["resume"] if command[0] == "answer" else []))
+    refused = typed(*words).exception
+    assert isinstance(refused, RefusedError) and refused.exit_code == 7
+    assert f"runs resume {run} --confirm lab" in (refused.fix or "")
+    assert isinstance(typed(*words, "--confirm", "web").exception, RefusedError)
+    assert typed.started == []
+    assert typed(*words, "--confirm", "lab").exception is None
+    assert typed.started == [int(run)]
+    what = "run.resume" if command[0] == "resume" else "run.request"
+    assert sorted(typed.audited(what)) == ["ok", "refused", "refused"]
+
+
+def test_a_protected_run_that_never_began_can_always_be_aborted(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.PROTECTED)
+    run = typed.confirmed()
+    assert typed("abort", run).exception is None
+    assert [request.kind for request in typed.stage.store.requests(int(run))] == ["abort"]
+    assert typed.started == [int(run)]
+
+
+def test_a_protected_run_half_way_and_a_normal_one_resume_unasked(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.PROTECTED)
+    half_way = typed.confirmed()
+    typed.stage.store.append(
+        int(half_way), EventKind.STEP_INTENDED, at=typed.stage.clock.now(), step="one", host="web1"
+    )
+    assert typed("resume", half_way, "--detach").exception is None
+    normal = typed_on(Tier.NORMAL)
+    run = normal.confirmed()
+    assert normal("resume", run, "--detach").exception is None
+    assert (typed.started, normal.started) == ([int(half_way)], [int(run)])
