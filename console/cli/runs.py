@@ -17,7 +17,7 @@ from console.domain.untrusted import harmless
 from console.errors import RefusedError, UsageError
 from console.present.acting import event_line, run_document, run_summary
 from console.services.confirming import check_beginning
-from console.services.leases import alive
+from console.services.leases import DEAD_SECONDS, alive, beats
 from console.services.runs import ABANDONED, abandoned, lease_name
 
 
@@ -132,7 +132,10 @@ def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, deta
     with opened_state(config_path) as desk:
         _open(desk, run)
         if _living(desk, run):
-            raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
+            write_note(f"Run {run} seems to have a runner; watching for up to {DEAD_SECONDS:.0f} s whether it lives.")
+            if beats(desk.state.leases, lease_name(run), desk.state.clock):
+                raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
+            _open(desk, run)
         _check_beginning(desk, run, "run.resume", name)
         desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
         desk.start(run)

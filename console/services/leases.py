@@ -97,6 +97,20 @@ def alive(leases: Leases, name: str) -> bool:
     return lease is not None and not surely_gone(lease.holder)
 
 
+def beats(leases: Leases, name: str, clock: Clock) -> bool:
+    """Whether the lease's holder is seen alive, watching for at most 10 s: a dead one elsewhere, or one that /proc
+    hides, is `alive` for ever."""
+    seen = leases.read(name)
+    until = clock.monotonic() + DEAD_SECONDS
+    never = Event()
+    while seen is not None and not surely_gone(seen.holder) and clock.monotonic() < until:
+        clock.wait(never, 0.5)
+        now = leases.read(name)
+        if now != seen:
+            return now is not None
+    return False
+
+
 class Beaten(Protocol):
     """What a heartbeat needs of the leases."""
 

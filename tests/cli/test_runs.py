@@ -16,10 +16,12 @@ import console.cli.runs
 from console.cli.acting import Desk
 from console.domain.environment import Identity, Tier
 from console.domain.runs import EventKind
-from console.errors import RefusedError
+from console.errors import RefusedError, UsageError
+from console.services.runs import lease_name
 from console.services.windows import SessionWindows
 from console.store.leases import Leases
 from console.store.windows import WindowRows
+from tests.fakes.stepping import SteppingClock
 from tests.services.acting import OPERATOR, Stage, action, step
 
 
@@ -30,13 +32,14 @@ class Typed:
         self.stage = stage
         self.started: list[int] = []
         self.leases = Leases(stage.database)
+        self.clock = SteppingClock()
         state = SimpleNamespace(
             runs=stage.store,
             leases=self.leases,
             audit=stage.audit,
             windows=SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock),
             operator=OPERATOR,
-            clock=stage.clock,
+            clock=self.clock,
         )
         typed = self
 
@@ -116,3 +119,28 @@ def test_a_protected_run_half_way_and_a_normal_one_resume_unasked(typed_on: Call
     run = normal.confirmed()
     assert normal("resume", run, "--detach").exception is None
     assert (typed.started, normal.started) == ([int(half_way)], [int(run)])
+
+
+def test_a_run_whose_runner_died_elsewhere_resumes_after_watching_it(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    typed.leases.take(lease_name(int(run)), "renamed boot 1 1 x")
+    done = typed("resume", run, "--detach")
+    assert done.exception is None and "watching for up to 10 s" in done.stderr
+    assert typed.started == [int(run)]
+    assert 10 <= typed.clock.passed <= 10.5
+
+
+def test_a_run_whose_runner_beats_elsewhere_is_not_resumed(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    theirs = typed.leases.take(lease_name(int(run)), "renamed boot 1 1 x")
+
+    def beat(passed: float) -> None:
+        if passed == 2.0:
+            typed.leases.beat(theirs)
+
+    typed.clock.then = beat
+    refused = typed("resume", run, "--detach").exception
+    assert isinstance(refused, UsageError) and "has a runner" in refused.what
+    assert typed.started == []

@@ -13,7 +13,7 @@ import pytest
 
 from console.errors import LockHeldError, StateError
 from console.ports import Lease
-from console.services.leases import Heartbeat, acquire, alive, new_holder, start_time, surely_gone
+from console.services.leases import Heartbeat, acquire, alive, beats, new_holder, start_time, surely_gone
 from console.store.database import Database, open_database
 from console.store.leases import Leases
 from tests.fakes.clock import FakeClock
@@ -109,6 +109,24 @@ def test_a_holder_that_beats_while_we_watch_is_never_replaced(leases: Leases, at
     seen = leases.read("run-1")
     assert seen is not None
     assert seen.holder == theirs.holder
+
+
+def test_a_holder_elsewhere_lives_only_when_its_counter_moves(leases: Leases) -> None:
+    clock = SteppingClock()
+    assert not beats(leases, "run-1", clock)
+    assert clock.passed == 0
+    theirs = leases.take("run-1", "elsewhere boot 1 1 x")
+    assert not beats(leases, "run-1", clock)
+    assert 10 <= clock.passed <= 10.5
+
+    def beat(passed: float) -> None:
+        if passed == 2.0:
+            leases.beat(theirs)
+
+    moving = SteppingClock(beat)
+    assert beats(leases, "run-1", moving)
+    assert moving.passed == 2.0
+    assert not beats(leases, "run-1", SteppingClock(lambda _: leases.drop(theirs))), "given up is not alive"
 
 
 def test_a_lease_given_up_while_we_watch_is_ours(leases: Leases) -> None:
