@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class Background(Protocol):
-    """A service thread that answers the screen's questions one after another.
+    """Service threads that answer the screen's questions, each thread one after another.
 
     `submit` returns a ticket at once and publishes `("answer", TICKET)` when done; `collect` gives the value or raises
-    what the work raised, once.
+    what the work raised, once. `urgent` work, which may not connect anywhere, never waits behind the rest.
     """
 
-    def submit(self, name: str, work: Callable[[], object]) -> str: ...
+    def submit(self, name: str, work: Callable[[], object], *, urgent: bool = False) -> str: ...
     def collect(self, ticket: str) -> object: ...
 
 

@@ -9,18 +9,21 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 from console.errors import UsageError
 from console.ports import Clock, Publish
 from console.services.loop import Captured, Loop, capture
 
 _KEPT = 256
+_Lane: TypeAlias = "queue.SimpleQueue[tuple[str, Callable[[], object]] | None]"
 
 
 class BackgroundThreads:
-    """`ports.Background` on a few threads: one slow answer does not hold up the next.
+    """`ports.Background` on a few threads: one slow answer does not hold up the next, and none holds up what is urgent.
 
-    Answers nobody collects are forgotten, oldest first.
+    Urgent work has a thread of its own. Answers nobody collects are forgotten, oldest first.
     """
 
     def __init__(
@@ -28,19 +31,24 @@ class BackgroundThreads:
     ) -> None:
         self._publish = publish
         self._numbers = itertools.count(1)
-        self._waiting: queue.SimpleQueue[tuple[str, Callable[[], object]] | None] = queue.SimpleQueue()
+        self._waiting: _Lane = queue.SimpleQueue()
+        self._urgent: _Lane = queue.SimpleQueue()
         self._answers: dict[str, Captured[object]] = {}
         self._lock = threading.Lock()
-        self._loops = [
-            Loop(f"background-{n}", self._answer, clock=clock, crashed=crashed) for n in range(1, threads + 1)
+        lanes = [
+            *((f"background-{n}", self._waiting) for n in range(1, threads + 1)),
+            ("background-urgent", self._urgent),
         ]
-        for loop in self._loops:
+        self._loops = [
+            (Loop(name, partial(self._answer, lane), clock=clock, crashed=crashed), lane) for name, lane in lanes
+        ]
+        for loop, _ in self._loops:
             loop.start()
 
-    def submit(self, name: str, work: Callable[[], object]) -> str:
+    def submit(self, name: str, work: Callable[[], object], *, urgent: bool = False) -> str:
         """Queues `work`; the ticket under which `("answer", TICKET)` will be published. At once."""
         ticket = f"{name}-{next(self._numbers)}"
-        self._waiting.put((ticket, work))
+        (self._urgent if urgent else self._waiting).put((ticket, work))
         return ticket
 
     def collect(self, ticket: str) -> object:
@@ -53,14 +61,14 @@ class BackgroundThreads:
 
     def close(self) -> None:
         """Ends the threads; work that was queued and not begun is dropped."""
-        for loop in self._loops:
+        for loop, lane in self._loops:
             loop.stop()
-            self._waiting.put(None)
-        for loop in self._loops:
+            lane.put(None)
+        for loop, _ in self._loops:
             loop.close()
 
-    def _answer(self) -> float | None:
-        asked = self._waiting.get()
+    def _answer(self, lane: _Lane) -> float | None:
+        asked = lane.get()
         if asked is None:
             return None
         ticket, work = asked

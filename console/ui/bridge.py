@@ -33,8 +33,10 @@ class KeyPublished(Message):
 class Ask(Protocol):
     """How a widget asks a service something that may block."""
 
-    def __call__(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed, name: str = "") -> None:
-        """Runs `work` in a service thread, then `then` or `failed` in the screen's thread."""
+    def __call__(
+        self, work: Callable[[], T], then: Callable[[T], None], failed: Failed, name: str = "", *, urgent: bool = False
+    ) -> None:
+        """Runs `work` in a service thread, then `then` or `failed` in the screen's thread; see `Bridge.ask`."""
         ...
 
 
@@ -84,13 +86,18 @@ class Bridge:
         """Begins a new epoch: answers still under way are dropped when they come."""
         self._epoch += 1
 
-    def ask(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed, name: str = "") -> None:
-        """Runs `work` in a service thread; `then(value)` or `failed(error)` follows in the screen's thread."""
+    def ask(
+        self, work: Callable[[], T], then: Callable[[T], None], failed: Failed, name: str = "", *, urgent: bool = False
+    ) -> None:
+        """Runs `work` in a service thread; `then(value)` or `failed(error)` follows in the screen's thread.
+
+        `urgent` work goes past slow plans; only what connects nowhere, an abort say, may be it.
+        """
         if self._background is None:
             failed(OpsconsoleError("The console is still starting.", fix="Try again in a moment."))
             return
         values: list[T] = []
-        ticket = self._background.submit(name or "question", lambda: values.append(work()))
+        ticket = self._background.submit(name or "question", lambda: values.append(work()), urgent=urgent)
         self._waiting[ticket] = _Waiting(lambda: then(values[0]), failed, self._epoch)
 
     def _deliver(self, key: Key) -> None:

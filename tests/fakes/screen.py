@@ -108,11 +108,14 @@ class FakeBackground:
         self.publish: Publish = quiet
         self.held = False
         self.asked: list[str] = []
+        self.urgent: list[str] = []
         self._work: dict[str, Callable[[], object]] = {}
 
-    def submit(self, name: str, work: Callable[[], object]) -> str:
+    def submit(self, name: str, work: Callable[[], object], *, urgent: bool = False) -> str:
         ticket = f"{name}-{len(self.asked)}"
         self.asked.append(name)
+        if urgent:
+            self.urgent.append(name)
         self._work[ticket] = work
         if not self.held:
             self.publish(("answer", ticket))

@@ -57,6 +57,20 @@ def test_a_slow_question_does_not_hold_up_the_next(published: queue.SimpleQueue[
     background.close()
 
 
+def test_what_is_urgent_never_waits_behind_slow_questions(published: queue.SimpleQueue[Key]) -> None:
+    release = threading.Event()
+    background = BackgroundThreads(published.put, clock=FakeClock(), crashed=fail)
+    for number in range(4):
+        background.submit(f"plan {number}", lambda: release.wait(10))
+    abort = background.submit("abort", lambda: "asked", urgent=True)
+    assert published.get(timeout=5) == ("answer", abort)
+    assert background.collect(abort) == "asked"
+    release.set()
+    for _ in range(4):
+        published.get(timeout=5)
+    background.close()
+
+
 def test_answers_nobody_collects_are_bounded(published: queue.SimpleQueue[Key]) -> None:
     background = BackgroundThreads(published.put, clock=FakeClock(), crashed=fail, threads=1)
     tickets = [background.submit("x", lambda: 1) for _ in range(300)]

@@ -37,8 +37,8 @@ class FakeBackground:
         self.bridge = bridge
         self.work: dict[str, Callable[[], object]] = {}
 
-    def submit(self, name: str, work: Callable[[], object]) -> str:
-        ticket = f"{name}-{len(self.work)}"
+    def submit(self, name: str, work: Callable[[], object], *, urgent: bool = False) -> str:
+        ticket = f"{name}-{len(self.work)}" + ("-urgent" if urgent else "")
         self.work[ticket] = work
         return ticket
 
@@ -131,3 +131,9 @@ def test_asking_before_services_exist_says_so() -> None:
     errors: list[OpsconsoleError] = []
     Bridge(FakeLoop().later, lambda _: None).ask(lambda: 1, lambda _: None, errors.append)
     assert "still starting" in errors[0].what
+
+
+def test_what_is_urgent_says_so_to_the_service_threads(world: World) -> None:
+    world.bridge.ask(lambda: 1, lambda _: None, lambda _: None, "abort", urgent=True)
+    world.bridge.ask(lambda: 1, lambda _: None, lambda _: None, "plan")
+    assert list(world.background.work) == ["abort-0-urgent", "plan-1"]
