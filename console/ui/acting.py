@@ -141,7 +141,11 @@ class Acting:
             plan_hash=plan_hash(plan), operator=self._services.operator, typed=typed, yes=not plan.protected
         )
         self._bridge.ask(
-            lambda: self._services.runs.start(plan, confirmation), self._started, self._failed, f"start {plan.action}"
+            lambda: self._services.runs.start(plan, confirmation),
+            self._started,
+            self._failed,
+            f"start {plan.action}",
+            urgent=True,
         )
 
     def _started(self, run: int) -> None:
@@ -193,7 +197,9 @@ class Acting:
             minutes = round((window.until - self._services.clock.now()).total_seconds() / 60)
             self._stage.notice(f"{environment.name} can be changed for {plural(minutes, 'minute')}")
 
-        self._bridge.ask(lambda: self._services.windows.open(environment.name), opened, self._failed, "window")
+        self._bridge.ask(
+            lambda: self._services.windows.open(environment.name), opened, self._failed, "window", urgent=True
+        )
 
     def close_window(self) -> None:
         """Closes it; runs under way are not touched."""
@@ -204,6 +210,7 @@ class Acting:
                 lambda _: self._stage.notice(f"{environment.name} is read-only again"),
                 self._failed,
                 "window",
+                urgent=True,
             )
 
 

@@ -222,6 +222,7 @@ class RunDrawer(Pane):
             lambda _: self._say(f"run {run}: {said}", "ok"),
             self._failed,
             f"run {kind}",
+            urgent=True,
         )
 
     def _failed(self, error: OpsconsoleError) -> None:
