@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import Input
 
 from console.domain.untrusted import harmless
 from console.ui.command_line import run_line, ways_on
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from console.ui.screens.main import MainScreen
 
 Entry = tuple[str, str, Callable[[], None]]
+
+
+class QuietPalette(CommandPalette):
+    """Textual's palette without a blinking cursor: an open palette that nobody types into writes nothing."""
+
+    def on_mount(self) -> None:
+        """Stills the cursor."""
+        self.query_one(Input).cursor_blink = False
 
 
 def open_palette(screen: MainScreen) -> None:
@@ -40,7 +49,7 @@ def open_palette(screen: MainScreen) -> None:
                 if (score := matcher.match(title)) > 0:
                     yield Hit(score, matcher.highlight(title), deed, text=title, help=help)
 
-    screen.app.push_screen(CommandPalette(providers=[MainProvider], placeholder="Search commands"))
+    screen.app.push_screen(QuietPalette(providers=[MainProvider], placeholder="Search commands"))
 
 
 def entries(screen: MainScreen) -> list[Entry]:
