@@ -20,6 +20,10 @@ from console.errors import RefusedError
 from console.steps.scripts import as_user, assemble, words
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_TAKEN = re.compile(
+    r"(PATH|HOME|IFS|ENV|BASH_ENV|SHELL|SHELLOPTS|BASHOPTS|USER|LOGNAME|PWD|OLDPWD|CDPATH|TERM|LANG|LANGUAGE|TZ|TMPDIR"
+    r"|PS1|PS2|PS4|PPID|UID|EUID|OPTARG|OPTIND|HOSTNAME|MAIL)\Z|(LD|LC|DYLD|BASH|SSH|SUDO|OPSCONSOLE)_"
+)
 
 
 class ShellParams(BaseModel):
@@ -55,6 +59,8 @@ class ShellParams(BaseModel):
             raise ValueError("`secrets` need a `script`: an argument would show them to every account of the host")
         if any(not _VARIABLE.match(name) for name in self.secrets):
             raise ValueError("`secrets` are named like shell variables")
+        if taken := [name for name in self.secrets if _TAKEN.match(name)]:
+            raise ValueError(f"`secrets` must not be named {taken[0]}: that variable means something to other programs")
         return self
 
 
@@ -104,8 +110,10 @@ class Shell:
         directory = paths.base if params.where == "base" else context.code(host, params.where)
         lines = [f"cd -- {words([directory])}"]
         if params.script:
+            # Unset first: a variable that the login exports stays exported when it is only assigned.
             lines += [
-                f'{name}="${{OPSCONSOLE_SECRET_{number}}}"' for number, name in enumerate(params.secrets, start=1)
+                f'unset {name}\n{name}="${{OPSCONSOLE_SECRET_{number}}}"'
+                for number, name in enumerate(params.secrets, start=1)
             ]
             become = context.step.become
             if become:

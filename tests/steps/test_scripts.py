@@ -87,7 +87,9 @@ def test_a_script_sees_its_secrets_unexported(tmp_path: Path) -> None:
     params = {"script": 'echo "$TOKEN"; env | grep -c s3cret || true', "secrets": {"TOKEN": "env:TOKEN"}}
     step = plan_step(environment_at(tmp_path), "shell", params)
     assert step.secrets == ("env:TOKEN",)
-    assert sh("OPSCONSOLE_SECRET_1=s3cret\n" + step.scripts[0].script) == (0, "s3cret\n0\n")
+    script = "OPSCONSOLE_SECRET_1=s3cret\n" + step.scripts[0].script
+    assert sh(script) == (0, "s3cret\n0\n")
+    assert sh(script, variables={"TOKEN": "exported by the login"}) == (0, "s3cret\n0\n")
 
 
 def test_a_template_in_a_script_may_not_become_syntax() -> None:
