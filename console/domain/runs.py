@@ -22,6 +22,7 @@ __all__ = [
     "EventKind",
     "HostProgress",
     "HostScript",
+    "JobResult",
     "Outcome",
     "Plan",
     "PlannedHost",
@@ -107,8 +108,18 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What became of one failed job that a step retried or forgot, as it was read back."""
+
+    uuid: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostProgress:
-    """One step on one host. `outcome` None means not finished; `bytes` is the output known so far."""
+    """One step on one host. `outcome` None means not finished; `bytes` is the output known so far; `results` has one
+    entry for each failed job the step was about."""
 
     host: str
     attempt: int = 0
@@ -118,6 +129,7 @@ class HostProgress:
     exit_status: int | None = None
     bytes: int = 0
     detail: str = ""
+    results: tuple[JobResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +306,23 @@ def _finished_step(view: RunView, event: Event) -> RunView:
             exit_status=_number(event, "exit_status"),
             finished_at=event.at,
             detail=_text(event, "detail"),
+            results=_results(event),
         ),
     )
+
+
+def _results(event: Event) -> tuple[JobResult, ...]:
+    found = event.data.get("results")
+    return tuple(
+        JobResult(uuid=str(each.get("uuid")), outcome=_outcome(each.get("outcome")), detail=str(each.get("detail", "")))
+        for each in (found if isinstance(found, list) else ())
+        if isinstance(each, dict)
+    )
+
+
+def _outcome(word: object) -> Outcome:
+    """A word that a newer console may have written is no success."""
+    return Outcome(word) if isinstance(word, str) and word in set(Outcome) else Outcome.UNKNOWN
 
 
 def _sampled(view: RunView, event: Event) -> RunView:

@@ -210,6 +210,18 @@ def gate_line(view: RunView) -> Line:
     )
 
 
+def result_lines(step: StepProgress) -> tuple[Line, ...]:
+    """What became of each failed job of a step, the bad ones last, where a short window still shows them."""
+    found = [result for progress in step.hosts.values() for result in progress.results]
+    lines: list[Line] = []
+    for result in sorted(found, key=lambda result: result.outcome is not Outcome.OK):
+        word, state = _OUTCOMES[result.outcome]
+        lines.append(
+            ((f"{harmless(result.uuid)}  ", ""), (f"{word}  ", state), (harmless(result.detail), "dim")),
+        )
+    return tuple(lines)
+
+
 def shown_step(view: RunView) -> StepProgress | None:
     """The step whose output is worth looking at: the one that runs, else the last that began, failures first."""
     begun = [step for step in view.steps if any(progress.attempt for progress in step.hosts.values())]

@@ -23,6 +23,7 @@ from console.errors import OpsconsoleError
 from console.present.text import plural
 from console.services.container import Services
 from console.ui.bridge import Bridge
+from console.ui.commands import command
 from console.ui.messages import ActionChosen
 
 T = TypeVar("T")
@@ -96,7 +97,9 @@ class Acting:
             self._stage.notice("The row under the cursor has just changed; look again, then press the key.", "warning")
             return
         if refusal := self._services.runs.refusal(environment.name, wish.action):
-            self._stage.notice(f"{wish.action}: {refusal}", "warning")
+            locked = environment.protected and self._services.windows.current(environment.name) is None
+            key = f" ({command('window.open').label})" if locked else ""
+            self._stage.notice(f"{wish.action}: {refusal}{key}", "warning")
             return
         action = self._actions.get(wish.action)
         asked = [param for param in action.params if param.ask and param.name not in wish.params] if action else []

@@ -142,10 +142,10 @@ async def test_enter_on_the_focused_cancel_runs_nothing() -> None:
 
 
 async def test_a_refusal_says_why_and_plans_nothing(world: FakeWorld) -> None:
-    world.runs.refusals["production", "deploy"] = "read-only: U opens a change window"
+    world.runs.refusals["production", "deploy"] = "read-only: open a change window first"
     async with driven(world) as screen:
         await screen.press("D")
-        assert "deploy: read-only: U opens a change window" in screen.notices
+        assert "deploy: read-only: open a change window first (U)" in screen.notices
         assert world.runs.planned == []
 
 

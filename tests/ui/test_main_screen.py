@@ -121,6 +121,8 @@ async def test_an_error_is_one_line_in_the_border_beside_the_last_good_value(wor
         assert screen.main.panes[2].has_class("-failing")
         states = {cell.state for row in screen.table(2).rows for cell in row.cells}
         assert screen.table(2).stale and "error" in states
+        # Counts in the title are of the same old reading.
+        assert screen.main.panes[2]._extra == (("1 stuck", "dim"),)
 
 
 async def test_old_readings_are_marked_old_and_never_ok(world: FakeWorld) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from console.domain.documents import Json
 from console.domain.runs import EventKind
 from console.ui.screens.detail import DetailScreen
 from tests.fakes.screen import FakeWorld, living_world, start_deploy
@@ -128,3 +131,39 @@ async def test_quitting_leaves_the_run_alone(world: FakeWorld) -> None:
         await screen.press("q")
         await screen.until(lambda: screen.app._exit)
         assert world.runs.asks == [] and screen.app.return_code == 0
+
+
+async def test_each_job_of_a_retry_says_what_became_of_it(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    results: list[Json] = [
+        {"uuid": "11111111-aaaa", "outcome": "failed", "detail": "its row is still \x1b[2Jthere"},
+        {"uuid": "22222222-bbbb", "outcome": "ok", "detail": "back on its queue"},
+    ]
+    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="failed", exit_status=1, results=results)
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: "11111111-aaaa  failed  its row is still ␛[2Jthere" in screen.text)
+        await screen.press("o")
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        await screen.until(lambda: "22222222-bbbb  ok  back on its queue" in screen.text and "Migrated:" in screen.text)
+
+
+async def test_what_ended_a_run_stands_in_lines_and_its_way_out_with_its_key(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.RUN_FINISHED, outcome="failed", detail="No link.\nCheck it.", offers=["rollback"])
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: "offers: rollback, R" in screen.text and "Check it." in screen.text)
+        assert "␊" not in screen.text
+
+
+async def test_a_run_of_few_steps_leaves_its_room_to_the_output(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    row = world.runs.rows[run]
+    only = tuple(step for step in row.plan.steps if step.name == "migrate")
+    world.runs.rows[run] = replace(row, plan=replace(row.plan, steps=only))
+    world.runs.outputs[run, "migrate", "web1"] = "".join(f"line {n}\n" for n in range(30)).encode()
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: all(f"line {n}" in screen.text for n in range(25, 30)))
+        assert "php artisan migrate" in screen.text

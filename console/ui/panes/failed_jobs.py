@@ -103,9 +103,10 @@ class FailedJobsPane(Pane):
             return
         page = summary.page
         total = ("" if page.total_is_exact else "~") + count(page.total)
-        extra = [(total, "bold" if page.total else "dim")]
+        # Counts of a reading that is old are dimmed like its rows.
+        extra = [(total, "bold" if page.total and not fresh.stale else "dim")]
         if summary.since_hour:
-            extra.append((f"+{summary.since_hour}/h", "warning"))
+            extra.append((f"+{summary.since_hour}/h", "dim" if fresh.stale else "warning"))
         extra.append(("by cause" if self.grouped else "", "dim"))
         if self.table.marked:
             extra.append((f"{len(self.table.marked)} marked", "accent"))

@@ -79,7 +79,7 @@ class QueuesPane(Pane):
         self.table.show(queue_rows(readings, self._trends.all()), mono=mono, stale=fresh.stale)
         drivers = " · ".join(dict.fromkeys(harmless(reading.driver) for reading in readings))
         note = " · ".join(part for part in (drivers, text.age(fresh.age)) if part) if readings else ""
-        extra = ((f"{text.count(stuck)} stuck", "error"),) if stuck else ()
+        extra = ((f"{text.count(stuck)} stuck", "dim" if fresh.stale else "error"),) if stuck else ()
         self.show_border(extra=extra, note=note, error=fresh.error, stale=fresh.stale and not fresh.waiting)
         if readings:
             self.show_summary(

@@ -15,16 +15,26 @@ from console.domain.runs import Outcome, RunState, RunView
 from console.domain.snapshot import Key
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
-from console.present.run_rows import gate_line, run_columns, run_rows, run_state, run_title, shown_host, shown_step
+from console.present.run_rows import (
+    gate_line,
+    result_lines,
+    run_columns,
+    run_rows,
+    run_state,
+    run_title,
+    shown_host,
+    shown_step,
+)
 from console.present.text import Line
 from console.services.container import Services
-from console.ui.commands import bindings
+from console.ui.commands import COMMANDS, bindings
 from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
 from console.ui.pane import Attached, Pane
 from console.ui.widgets.record_table import RecordTable
 from console.ui.widgets.text_view import TextView
 
 _TAIL = 4096
+_TAIL_LINES = 40
 
 
 class RunDrawer(Pane):
@@ -101,6 +111,7 @@ class RunDrawer(Pane):
     # --- drawing ---------------------------------------------------------------------------------------------------
 
     def _show_none(self) -> None:
+        self.table.styles.height = "1fr"
         self.table.show(())
         self.query_one(TextView).show(())
         self.show_border()
@@ -114,6 +125,8 @@ class RunDrawer(Pane):
         if shape != self._shape:
             self._shape = shape
             self.table.use(run_columns(view), empty=self.EMPTY)
+        # Few steps leave their room to the output.
+        self.table.styles.height = len(view.steps) + 1
         self.table.show(run_rows(view, now), mono=services.clock.monotonic())
         step = shown_step(view)
         if step is not None and step.name != self._step:
@@ -141,14 +154,12 @@ class RunDrawer(Pane):
         step = shown_step(view)
         if step is not None:
             raw = services.runs.output(view.run, step.name, shown_host(step), last=_TAIL)
-            lines_shown += [((line, "dim"),) for line in raw.lines(limit=500) if line][-6:]
+            said: list[Line] = [((line, "dim"),) for line in raw.lines(limit=500) if line]
+            lines_shown += [*result_lines(step)] or said[-_TAIL_LINES:]
         if gate := gate_line(view):
             lines_shown.append(gate)
         if view.state is RunState.FINISHED:
-            if view.detail:
-                lines_shown.append(((harmless(view.detail), "error" if view.outcome is not Outcome.OK else "dim"),))
-            if view.offers:
-                lines_shown.append((("offers: ", "dim"), (", ".join(map(harmless, view.offers)), "bold")))
+            lines_shown += _ending(view)
         return lines_shown
 
     # --- keys ------------------------------------------------------------------------------------------------------
@@ -202,7 +213,7 @@ class RunDrawer(Pane):
         if view is None or row is None or self.attached is None:
             return
         step = next(each for each in view.steps if each.name == row.key)
-        lines: list[Line] = []
+        lines: list[Line] = [*result_lines(step), ()] if result_lines(step) else []
         for host in step.hosts:
             raw = self.attached.services.runs.output(view.run, step.name, host, last=1_048_576)
             lines.append(((harmless(host) or "here", "accent-bold"),))
@@ -234,3 +245,15 @@ class RunDrawer(Pane):
     def copy_command(self) -> str:
         """How to see this run on the command line."""
         return f"opsconsole runs show {self.view.run}" if self.view else ""
+
+
+def _ending(view: RunView) -> list[Line]:
+    """Why it ended like that, and what can be done about it with which key."""
+    state = "dim" if view.outcome is Outcome.OK else "error"
+    # Of a run that is well, the gate has said it already.
+    told = view.outcome is Outcome.OK and bool(view.gate_decision)
+    lines: list[Line] = [((harmless(part), state),) for part in view.detail.splitlines() if not told]
+    for offer in view.offers:
+        key = next((each.label for each in COMMANDS if each.production == offer), "")
+        lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f", {key}" if key else "", "dim")))
+    return lines
