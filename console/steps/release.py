@@ -170,6 +170,8 @@ base={quote(paths.base)} current={quote(paths.current)} target={quote(target)}
 [ -d {quote(context.release_path(host, name))} ] || {fail("$target is not there")}
 [ -h "$current" ] || [ ! -e "$current" ] || {fail("$current is not a link")}
 if [ "$(readlink -- "$current" || true)" != "$target" ]; then
+  # A killed attempt may have left one, and process numbers come again.
+  rm -f -- "$base/.current.$$"
   ln -s -- "$target" "$base/.current.$$"
   mv -T -- "$base/.current.$$" "$current"
 fi

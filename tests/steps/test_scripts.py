@@ -216,6 +216,15 @@ def test_link_is_atomic_noted_once_and_undone(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".current.*"))
 
 
+def test_link_passes_over_what_a_killed_attempt_with_its_process_number_left(tmp_path: Path) -> None:
+    _linked(tmp_path)
+    script = plan_step(environment_at(tmp_path), "release", "link").scripts[0].script
+    status, output = sh(f'ln -s -- releases/6 "{tmp_path}/.current.$$"\n' + script)
+    assert (status, output) == (0, "current → releases/7\n")
+    assert str((tmp_path / "current").readlink()) == "releases/7"
+    assert not list(tmp_path.glob(".current.*"))
+
+
 def test_link_refuses_a_directory_in_its_place(tmp_path: Path) -> None:
     _linked(tmp_path)
     (tmp_path / "current").unlink()
