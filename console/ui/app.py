@@ -60,7 +60,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._themes = load_themes(resources.themes())
         for each in self._themes:
             self.register_theme(each.textual())
-        self.theme = theme if theme in self.available_themes else "dark"
+        # Setting it the usual way reads every stylesheet again once the screen runs, which is before the first frame.
+        self.set_reactive(App.theme, theme if theme in self.available_themes else "dark")
+        self.stylesheet.set_variables(self.get_css_variables())
         self.bridge = Bridge(self._later, self._deliver)
         names = tuple(each.name for each in self._themes)
         self.main = MainScreen(self.bridge, copy=self.copy_to_clipboard, painted=self._start_services, themes=names)

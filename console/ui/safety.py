@@ -34,7 +34,8 @@ class HarmlessFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
         """The same segments unless one holds something that could act on the terminal."""
-        if all(segment.control or harmless(segment.text) == segment.text for segment in segments):
+        text = "".join([segment.text for segment in segments if not segment.control])
+        if harmless(text) == text:
             return segments
         return [
             segment if segment.control else Segment("".join(map(_picture, segment.text)), segment.style)

@@ -58,6 +58,8 @@ class MainScreen(Screen[None]):
         themes: tuple[str, ...],
     ) -> None:
         super().__init__()
+        # The application's are for dialogs; here they would only have every widget styled a second time.
+        self.HORIZONTAL_BREAKPOINTS = []
         self.bridge = bridge
         self._painted = painted
         self.copy = copy
