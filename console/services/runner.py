@@ -210,10 +210,18 @@ class Runner:
                 return Ending(
                     outcome=Outcome.FAILED,
                     detail=f"step {step.name} failed: {detail}",
-                    exit_code=1,
+                    exit_code=8 if self._unknown(step) else 1,
                     offers=self._offers(),
                 )
         return self._judge()
+
+    def _unknown(self, step: PlannedStep) -> bool:
+        """Whether of some failed job nobody could say what became of it."""
+        ended = self._ledger.last(EventKind.STEP_FINISHED, step=step.name)
+        results = ended.data.get("results") if ended is not None else None
+        return isinstance(results, list) and any(
+            isinstance(one, dict) and one.get("outcome") == "unknown" for one in results
+        )
 
     def _stopped(self, step: PlannedStep) -> Ending | None:
         """Why the next step must not begin, if it must not. Steps that have ended are passed over as they are."""
