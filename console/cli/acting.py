@@ -212,7 +212,9 @@ def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], abort
             number = caught.pop(0)
             if not aborting or aborted:
                 raise Detached(number)
-            store.ask(run, who=desk.state.operator.label, kind="abort", body="", at=desk.state.clock.now())
+            who, at = desk.state.operator.label, desk.state.clock.now()
+            desk.state.audit.write("run.request", environment=view.environment, run=run, result="ok", detail="abort")
+            store.ask(run, who=who, kind="abort", body="", at=at)
             aborted = True
             write_note("Aborting. Once more leaves it alone.")
         now = store.changed()

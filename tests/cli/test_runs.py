@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +13,13 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner, Result
 
+import console.cli.acting
 import console.cli.runs
 from console.cli.acting import Desk
 from console.domain.environment import Identity, Tier
 from console.domain.runs import EventKind
 from console.errors import RefusedError, UsageError
+from console.services.leases import new_holder
 from console.services.runs import lease_name
 from console.services.windows import SessionWindows
 from console.store.leases import Leases
@@ -144,3 +147,23 @@ def test_a_run_whose_runner_beats_elsewhere_is_not_resumed(typed_on: Callable[[T
     refused = typed("resume", run, "--detach").exception
     assert isinstance(refused, UsageError) and "has a runner" in refused.what
     assert typed.started == []
+
+
+def test_an_abort_by_interrupting_is_audited_like_any_other(
+    typed_on: Callable[[Tier], Typed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    theirs = typed.leases.take(lease_name(int(run)), new_holder())
+
+    @contextmanager
+    def interrupted() -> Iterator[list[int]]:
+        yield [signal.SIGINT, signal.SIGTERM]
+
+    monkeypatch.setattr(console.cli.acting, "_signals", interrupted)
+    done = typed("attach", run, "--on-interrupt", "abort")
+    typed.leases.drop(theirs)
+    assert "Aborting" in done.stderr and "goes on" in done.stderr
+    assert [request.kind for request in typed.stage.store.requests(int(run))] == ["abort"]
+    (entry,) = [entry for entry in typed.stage.audit.entries() if entry.action == "run.request"]
+    assert (entry.run, entry.result, entry.detail) == (int(run), "ok", "abort")
