@@ -33,9 +33,13 @@ def compare_fresh(
             for host in plan.hosts
         ),
     )
-    if plan_hash(fresh) == confirmed:
+    # No plan goes to a bad release, so a mark there is a later one. A release that the run creates is not there yet.
+    marked = [
+        f"{plan.release} is marked bad on {host.name}" for host in plan.hosts if _bad(hosts[host.name], plan.release)
+    ]
+    if plan_hash(fresh) == confirmed and not marked:
         return
-    differences = "; ".join(_differences(plan, fresh)) or "the plan was altered"
+    differences = "; ".join([*_differences(plan, fresh), *marked]) or "the plan was altered"
     raise RefusedError(
         f"What was planned is no longer what is there: {differences}.",
         done="Nothing was changed.",
@@ -84,6 +88,11 @@ def _implied(plan: Plan, view: RunView, host: str, before: str) -> set[str]:
 def undo_name(step: str) -> str:
     """What the undoing of a step is called in the journal."""
     return f"undo {step}"
+
+
+def _bad(found: HostReleases, name: str) -> bool:
+    release = found.release(name)
+    return release is not None and release.bad
 
 
 def _differences(plan: Plan, fresh: Plan) -> list[str]:

@@ -117,6 +117,23 @@ def test_an_altered_plan_is_refused_too() -> None:
         compare_fresh(replace(plan, release="9"), found, keys, config_hash="c", confirmed=plan_hash(plan))
 
 
+def test_a_release_marked_bad_since_the_plan_is_not_gone_to() -> None:
+    plan = make_plan(release="1")
+
+    def found(*, bad: str) -> dict[str, HostReleases]:
+        releases = {
+            host: tuple(Release(name=name, bad=(host, name) == ("web2", bad)) for name in ("1", "2"))
+            for host in ("web1", "web2")
+        }
+        return {host: HostReleases(host=host, current="2", releases=each) for host, each in releases.items()}
+
+    keys = {name: f"key {name}" for name in ("web1", "web2")}
+    compare_fresh(plan, found(bad=""), keys, config_hash="c", confirmed=plan_hash(plan))
+    compare_fresh(plan, found(bad="2"), keys, config_hash="c", confirmed=plan_hash(plan))
+    with pytest.raises(RefusedError, match="1 is marked bad on web2"):
+        compare_fresh(plan, found(bad="1"), keys, config_hash="c", confirmed=plan_hash(plan))
+
+
 def test_identity_of_every_kind() -> None:
     facts = make_facts()
     pinned = Identity(app_env="production", app_key="3f9ac1d2e4b5", database="app@db:3306")
