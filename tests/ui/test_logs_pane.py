@@ -337,3 +337,22 @@ async def test_fifty_thousand_lines_repaint_at_most_a_dozen_times_a_second(
         assert paints <= (time.monotonic() - started) / PERIOD + 2
         assert "order 000999" in screen(pane)[-1]
         assert pane.view._ring.lines == 50_000
+
+
+async def test_why_nothing_stands_there_is_painted_when_it_changes() -> None:
+    world = living_world()
+    world.tails.followed["production"] = (
+        FollowStatus(host="web1", file="laravel.log", state=FollowState.CONNECTING, since=START),
+    )
+    async with shown(world) as (pilot, _):
+
+        def painted() -> str:
+            return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+        assert "connecting …" in painted()
+        world.tails.followed["production"] = (
+            FollowStatus(host="web1", file="laravel.log", state=FollowState.FOLLOWING, since=START),
+        )
+        world.tails.publish(("logs", "production"))
+        await settled(pilot)
+        assert "no line yet" in painted() and "connecting …" not in painted()

@@ -85,7 +85,9 @@ class LogsPane(Pane):
         assert self.attached is not None  # noqa: S101
         name = self.attached.environment.name
         statuses = services.tails.statuses(name)
-        self.view.empty = self._empty(statuses)
+        if (words := self._empty(statuses)) != self.view.empty:
+            self.view.empty = words
+            self.view.refresh()
         minute = int(services.clock.now().timestamp()) // 60
         series = services.tails.ring(name).errors_per_minute(minute, _MINUTES)
         rate = f"{series[-2] if len(series) > 1 and not series[-1] else series[-1]} err/min"
