@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +51,15 @@ def work_off(lab: Lab, connection: str, queue: str = "default", node: Node | Non
 
 
 def fail(lab: Lab, *kinds: str, count: int = 1, connections: tuple[str, ...] = CONNECTIONS) -> int:
-    """Makes real failed jobs through a queue no worker serves; how many failed jobs there are afterwards."""
-    for connection in connections:
-        for kind in kinds or FAILING:
+    """Makes real failed jobs (of every kind unless named) through a queue that no worker serves; their number."""
+
+    def one(connection: str) -> None:
+        for kind in kinds or ("failing",):
             dispatch(lab, kind, connection=connection, queue="seeding", count=count)
         work_off(lab, connection, "seeding")
+
+    with ThreadPoolExecutor(len(CONNECTIONS)) as pool:
+        list(pool.map(one, connections))
     return int(lab.sql("select count(*) from failed_jobs")[0][0])
 
 
@@ -80,12 +85,16 @@ def reserve(lab: Lab, connection: str, queue: str, count: int, *, stuck: bool = 
 
 def seed(lab: Lab) -> Seeded:
     """Every kind of failed job on both connections, and waiting, delayed, reserved and stuck jobs in the idle queue."""
-    failed = fail(lab)
-    for connection in CONNECTIONS:
+
+    def one(connection: str) -> None:
         dispatch(lab, "ok", connection=connection, queue=IDLE_QUEUE, count=8)
         dispatch(lab, "ok", connection=connection, queue=IDLE_QUEUE, count=3, delay=3600)
         reserve(lab, connection, IDLE_QUEUE, 2)
         reserve(lab, connection, IDLE_QUEUE, 1, stuck=True)
+
+    with ThreadPoolExecutor(len(CONNECTIONS)) as pool:
+        list(pool.map(one, CONNECTIONS))
+    failed = fail(lab)
     return Seeded(ready=5, delayed=3, reserved=3, stuck=1, failed=failed)
 
 

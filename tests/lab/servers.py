@@ -108,8 +108,12 @@ def _connections(ip: str, port: int) -> set[str]:
 
 
 def _sockets(pid: int) -> set[str]:
-    found = set()
-    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+    found: set[str] = set()
+    try:
+        entries = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return found
+    for entry in entries:
         try:
             name = str(entry.readlink())
         except OSError:

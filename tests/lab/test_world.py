@@ -57,12 +57,12 @@ def test_jobs_fail_and_a_retried_one_succeeds(lab: Lab, connection: str) -> None
     lab.clear_queues()
     lab.set_flaky(True)
     lab.artisan(lab.node1, "lab:dispatch", "flaky", "--count=3", f"--connection={connection}", "--queue=reports")
-    lab.artisan(lab.node1, "queue:work", connection, "--queue=reports", "--stop-when-empty")
+    lab.artisan(lab.node1, "queue:work", connection, "--queue=reports", "--stop-when-empty", "--sleep=0")
     rows = lab.sql("select uuid, connection, queue from failed_jobs")
     assert [row[1:] for row in rows] == [(connection, "reports")] * 3
     lab.set_flaky(False)
     lab.artisan(lab.node1, "queue:retry", rows[0][0])
-    lab.artisan(lab.node1, "queue:work", connection, "--queue=reports", "--stop-when-empty")
+    lab.artisan(lab.node1, "queue:work", connection, "--queue=reports", "--stop-when-empty", "--sleep=0")
     assert lab.sql("select count(*) from failed_jobs") == [(2,)]
     listed = lab.artisan(lab.node1, "queue:failed")
     assert rows[0][0] not in listed and rows[1][0] in listed

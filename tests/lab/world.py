@@ -16,7 +16,7 @@ from typing import Any
 import pymysql
 import redis
 
-from tests.lab import accounts, application, console_config, packages, services
+from tests.lab import accounts, application, console_config, packages, programs, services
 from tests.lab.processes import LabError, free_ports
 from tests.lab.servers import Servers
 from tests.lab.values import MARK, SERVICES, USER, Database, Node, RedisServer, World
@@ -133,9 +133,13 @@ class Lab:
 
     def workers(self, verb: str, program: str = "all") -> None:
         """`start`, `stop` or `restart` on both hosts (`all` are those that start by themselves)."""
-        names = ["laravel-worker:*", "laravel-redis-worker"] if program == "all" else [program]
+
+        def wanted(group: str) -> bool:
+            return group == program or (program == "all" and group.endswith("-worker"))
+
+        controls = [f"{node.directory}/supervisor/control.sock" for node in self.nodes]
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda node: self.supervisor(node, verb, *names), self.nodes))
+            list(pool.map(lambda control: programs.change(control, verb, wanted), controls))
 
     def clear_queues(self) -> None:
         """Empties every queue, failed_jobs and batches, and lets flaky jobs succeed."""
