@@ -83,9 +83,7 @@ class Command:
 
     def runners(self) -> list[Tracked]:
         """The processes that perform runs of this command's."""
-        return [
-            each for each in marked(MARK, self.mark) if b"\0_runner\0" in Path(f"/proc/{each.pid}/cmdline").read_bytes()
-        ]
+        return [each for each in marked(MARK, self.mark) if b"\0_runner\0" in _command_line(each.pid)]
 
     def __call__(
         self, *words: str, seconds: float = 60, more: Mapping[str, str] | None = None, text: str | None = None
@@ -120,3 +118,10 @@ class Command:
             text=True,
             cwd=self.home,
         )
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import Command
-from tests.lab.processes import wait_until
+from tests.lab.processes import send, wait_until
 from tests.lab.values import COLLEAGUE, TEAM
 from tests.lab.world import Lab
 
@@ -38,8 +39,7 @@ def console(lab_alone: Lab, tmp_path: Path) -> Iterator[Command]:
     config = lab_alone.write_config(tmp_path / "config", actions={"append": appending()})
     command = Command(config, tmp_path / "home", mark=lab_alone.world.root)
     yield command
-    for each in command.runners():
-        os.kill(each.pid, signal.SIGKILL)
+    send(command.runners(), signal.SIGKILL)
 
 
 def appended(lab: Lab) -> list[list[str]]:
@@ -53,8 +53,7 @@ def kill(lab: Lab, console: Command, victim: str, follower: subprocess.Popen[str
     if victim == "follower":
         follower.kill()
     if "runner" in victim:
-        for each in console.runners():
-            os.kill(each.pid, signal.SIGKILL)
+        send(console.runners(), signal.SIGKILL)
     if "sshd" in victim:
         for node in lab.nodes:
             lab.servers.cut_sessions(node)
@@ -136,12 +135,19 @@ def test_a_deploy_outlives_its_follower_during_a_migration(lab_alone: Lab, tmp_p
     assert console("audit", "verify").code == 0
 
 
-def test_a_colleague_attaches_and_answers(lab_alone: Lab, tmp_path: Path) -> None:
+@pytest.fixture
+def common_directory() -> Iterator[Path]:
+    """A directory that every account can enter; pytest's own are for one account only."""
+    found = Path(tempfile.mkdtemp(prefix="opsteam", dir="/tmp"))
+    found.chmod(0o755)
+    yield found
+    shutil.rmtree(found)
+
+
+def test_a_colleague_attaches_and_answers(lab_alone: Lab, common_directory: Path) -> None:
     """Another account of this machine, in the group that shares the state."""
-    lab = lab_alone
+    lab, tmp_path = lab_alone, common_directory
     action = 'title: Ask\nsteps:\n  - {name: tell, manual: "Tell the team", timeout: 1m}\n'
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
     shared = {"state": {"path": str(tmp_path / "state"), "group": TEAM}}
     mine = lab.write_config(tmp_path / "mine", top=shared, actions={"ask": action})
     theirs = lab.write_config(tmp_path / "theirs", top=shared, actions={"ask": action}, key=lab.colleague_key)

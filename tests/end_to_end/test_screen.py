@@ -46,7 +46,8 @@ def test_six_panes_show_what_is(screen: Terminal, seeded: tuple[Lab, Seeded]) ->
     lab, left = seeded
     screen.wait_for(lambda text: lab.release(lab.node1) in text and "laravel" in text and "ERROR" in text, 30)
     counts = [str(each) for each in (left.ready, left.delayed, left.reserved)]
-    assert len(re.findall(r"reports[^\n│]*?\s+" + r"\s+".join(counts), screen.text)) == 2, screen.text
+    both = r"reports[^\n│]*?\s+" + r"\s+".join(counts)
+    screen.wait_for(lambda text: len(re.findall(both, text)) == 2, 20)
     assert "Tell the team" in screen.text and "NORMAL" in screen.lines[0]
 
 
