@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,12 @@ def raise_world(words: argparse.Namespace) -> None:
         config = lab.write_config(words.directory / "console")
         print(f"opsconsole --config {config}\nssh -F {lab.ssh_config} lab-node1")
         return
-    print("ready", flush=True)
-    sys.stdin.read()
-    lab.down()
+    try:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        print("ready", flush=True)
+        sys.stdin.read()
+    finally:
+        lab.down()
 
 
 def show(lab: world.Lab) -> None:

@@ -70,11 +70,13 @@ class Servers:
             self.resume(name)
         with ThreadPoolExecutor(len(SERVICES)) as pool:
             list(pool.map(self.stop, SERVICES))
+        # What ends may start something as it goes, so look again until nothing is there.
         for _ in range(5):
             left = marked(MARK, self._world.root)
             if not left:
                 return
             end(left, patience=2)
+        raise LabError(f"processes of {self._world.root} do not end: {left}")
 
     def _whole(self, name: str) -> list[Tracked]:
         found = self.processes(name)

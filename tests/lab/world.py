@@ -182,9 +182,11 @@ class Lab:
 
     def down(self) -> None:
         """Ends all that runs in this world, also what detached itself, and removes its directory and accounts."""
-        self.servers.end()
-        shutil.rmtree(self.world.root, ignore_errors=True)
-        accounts.remove(self.world)
+        try:
+            self.servers.end()
+        finally:
+            shutil.rmtree(self.world.root, ignore_errors=True)
+            accounts.remove(self.world)
 
 
 def choose(root: Path, *, timezone: str = "UTC") -> World:
