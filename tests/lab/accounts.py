@@ -50,7 +50,15 @@ def _lay_applets() -> None:
 
 
 def _worlds() -> list[Path]:
-    return [mark for mark in (SHARED / "worlds").iterdir() if Path(mark.read_text()).is_dir()]
+    """The marks of the worlds that use the accounts; those whose directory is gone are forgotten on the way."""
+    found = []
+    for mark in (SHARED / "worlds").iterdir():
+        if Path(mark.read_text()).is_dir():
+            found.append(mark)
+        else:
+            _rule_file(mark.name).unlink(missing_ok=True)
+            mark.unlink()
+    return found
 
 
 def add(world: World) -> None:
@@ -78,20 +86,20 @@ def add(world: World) -> None:
 def _rule(world: World) -> None:
     """Lets the application's user run each host's supervisorctl as root without a password."""
     commands = ", ".join(f"{node.directory}/bin/supervisorctl" for node in world.nodes)
-    rule = _rule_file(world)
+    rule = _rule_file(Path(world.root).name)
     rule.write_text(f"Defaults:{USER} !secure_path\n{USER} ALL=(root) NOPASSWD: {commands}\n")
     rule.chmod(0o440)
 
 
-def _rule_file(world: World) -> Path:
+def _rule_file(name: str) -> Path:
     # sudo reads no file with a dot in its name
-    return Path("/etc/sudoers.d") / f"opsconsole-lab-{Path(world.root).name.replace('.', '_')}"
+    return Path("/etc/sudoers.d") / f"opsconsole-lab-{name.replace('.', '_')}"
 
 
 def remove(world: World) -> None:
     """Forgets this world; removes the accounts when no other world is up."""
     with _alone():
-        _rule_file(world).unlink(missing_ok=True)
+        _rule_file(Path(world.root).name).unlink(missing_ok=True)
         (SHARED / "worlds" / Path(world.root).name).unlink(missing_ok=True)
         if not SHARED.is_dir() or _worlds():
             return
