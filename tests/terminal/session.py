@@ -214,6 +214,13 @@ class Terminal:
         """The whole screen as text."""
         return "\n".join(self.lines)
 
+    def colour(self, what: str) -> str:
+        """The foreground colour of the first place that shows a text; empty when none does."""
+        for row, line in enumerate(self.lines):
+            if what in line:
+                return str(self._screen.buffer[row][line.index(what)].fg)
+        return ""
+
     @property
     def output(self) -> bytes:
         """Every byte the program wrote."""
