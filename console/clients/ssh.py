@@ -26,6 +26,8 @@ from console.errors import AuthenticationError, DeadlineError, RemoteError, Unre
 from console.ports import Clock, Completed
 
 _LINKS = 4
+_REFUSALS = 3
+_REFUSED_WAIT = 0.05
 _BACKOFF = (1.0, 2.0, 4.0, 5.0)
 _REFUSED_BACKOFF = 30.0
 _SPARE_IDLE = 60.0
@@ -173,7 +175,9 @@ class SshShell:
             link = self._link(until)
             left = min(CHANNEL_LIMIT, until - self._clock.monotonic())
             try:
-                return link, link.transport.open(kind, fields, max(0.001, left))
+                channel = link.transport.open(kind, fields, max(0.001, left))
+                link.refusals = 0
+                return link, channel
             except TimeoutError as error:
                 self._release(link)
                 raise DeadlineError(f"{self.host}: no channel was opened within {left:.1f} s") from error
@@ -186,10 +190,13 @@ class SshShell:
                         fix="Check the address as that host sees it, and AllowTcpForwarding in its sshd_config.",
                     ) from error
                 with self._state:
-                    # The host allows fewer sessions on a connection than we thought.
                     if link.channels == 0:
                         raise UnreachableError(f"{self.host}: the host opens no sessions: {_reason(error)}") from error
-                    link.capacity = min(link.capacity, link.channels)
+                    # A busy host still counts sessions that have ended; one that goes on refusing allows fewer.
+                    link.refusals += 1
+                    if link.refusals >= _REFUSALS:
+                        link.capacity, link.refusals = min(link.capacity, link.channels), 0
+                self._clock.wait(threading.Event(), _REFUSED_WAIT)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 self._release(link)
                 raise self._lost() from error

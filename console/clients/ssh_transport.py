@@ -116,6 +116,10 @@ class WatchedSocket:
         self.drop("it was closed here")
 
 
+_REFUSED = 4
+"""Of RFC 4254's reasons the one that says least: a shortage."""
+
+
 class Transport(paramiko.Transport):
     """paramiko's transport with one way to open a channel of any kind, bounded by the caller's time."""
 
@@ -147,7 +151,7 @@ class Transport(paramiko.Transport):
         if self._channels.get(number) is not None:
             return channel
         # Two failures at once may swap their reasons; both are refusals, and either text is true of this host.
-        raise self.get_exception() or paramiko.SSHException("the host refused a channel")
+        raise self.get_exception() or paramiko.ChannelException(_REFUSED, "the host refused a channel")
 
     def _abandon(self, number: int, channel: paramiko.Channel) -> bool:
         """Whether the answer is still out; when it comes, the channel is closed, so that none is left on the host."""
@@ -196,6 +200,7 @@ class Link:
         self.key = key
         self.channels = 0
         self.capacity = CHANNELS
+        self.refusals = 0
         self.used = math.inf
 
     def alive(self) -> bool:

@@ -117,7 +117,8 @@ def test_many_threads_share_one_shell(shell: SshShell) -> None:
     with ThreadPoolExecutor(12) as pool:
         done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))
     assert done == [f"{n}\n".encode() for n in range(48)]
-    assert len(shell._links) <= 2
+    # two hold twelve callers; a slow host that still counts ended sessions may need a third
+    assert len(shell._links) <= 3
 
 
 def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshShell) -> None:
