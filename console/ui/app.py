@@ -48,7 +48,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
     TITLE = "opsconsole"
 
     def __init__(self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False) -> None:
-        self._ascii = ascii_only
+        # The same ones always: what they said of a line is remembered by who said it.
+        self._own_filters: tuple[LineFilter, ...] = (
+            *((safety.AsciiFilter(),) if ascii_only else ()),
+            safety.HarmlessFilter(),
+        )
         super().__init__()
         self._factory = factory
         self.services: Services | None = None
@@ -120,8 +124,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def get_line_filters(self) -> list[LineFilter]:
         """Textual's own, then the one that lets no control byte through."""
-        own: list[LineFilter] = [safety.HarmlessFilter()]
-        return [*super().get_line_filters(), *([safety.AsciiFilter()] if self._ascii else []), *own]
+        return [*super().get_line_filters(), *self._own_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our tokens, for any theme that lacks them."""

@@ -5,7 +5,7 @@ Owns how states become styles for widgets on the line API. Must not lay anything
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -37,22 +37,31 @@ class Drawn(Widget):
     """A widget that draws its own lines, with states coloured by the theme. Not by component classes: each widget
     would have a stylesheet's worth of them resolved before the first frame."""
 
+    def painter(self) -> Callable[..., Style]:
+        """What `paint` does, for a whole line: asking a widget for its own style takes as long as drawing a piece."""
+        base, variables = self.rich_style, self.app.theme_variables
+
+        def paint(*states: str) -> Style:
+            style = base
+            for state in states:
+                for part in state.split("-"):
+                    if part:
+                        colour, ground, bold = STATES[part]
+                        style += _style(variables.get(colour, ""), variables.get(ground, ""), bold)
+            return style
+
+        return paint
+
     def paint(self, *states: str) -> Style:
         """The style of the widget with these states on top, later ones over earlier ones. Words like `accent-bold`
         are the two states in one."""
-        style = self.rich_style
-        variables = self.app.theme_variables
-        for state in states:
-            for part in state.split("-"):
-                if part:
-                    colour, ground, bold = STATES[part]
-                    style += _style(variables.get(colour, ""), variables.get(ground, ""), bold)
-        return style
+        return self.painter()(*states)
 
     def line(self, pieces: Iterable[tuple[str, str]], width: int, *under: str) -> Strip:
         """One strip of exactly `width` columns from (text, state) pieces, over the states `under`."""
-        segments = [Segment(text, self.paint(*under, state)) for text, state in pieces if text]
-        return Strip(segments).crop_extend(0, width, self.paint(*under))
+        paint = self.painter()
+        segments = [Segment(text, paint(*under, state)) for text, state in pieces if text]
+        return Strip(segments).crop_extend(0, width, paint(*under))
 
 
 @lru_cache(maxsize=256)

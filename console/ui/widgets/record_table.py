@@ -96,7 +96,8 @@ class RecordTable(Drawn, can_focus=True):
 
     def show(self, rows: Sequence[Row], *, mono: float = 0.0, stale: bool = False) -> None:
         """Shows these rows. Cursor and scroll stay on their keys; marks of rows that went are dropped."""
-        self._all = tuple(rows)
+        same = self._all == (found := tuple(rows))
+        self._all = found
         kept = self.marked & table.keys(self._all)
         if kept != self.marked:
             self.marked = kept
@@ -104,7 +105,8 @@ class RecordTable(Drawn, can_focus=True):
         if stale != self.stale:
             self.stale = stale
             self.refresh()
-        self._order_rows(mono)
+        if not same or not self._placed:
+            self._order_rows(mono)
 
     def use(self, columns: Sequence[Column], *, empty: str = "") -> None:
         """Other columns for other rows; order, marks and the cursor start anew."""
@@ -368,23 +370,23 @@ class RecordTable(Drawn, can_focus=True):
         return self.line(pieces, width)
 
     def _draw_row(self, index: int, width: int, y: int) -> Strip:
-        row = self.rows[index]
+        row, paint = self.rows[index], self.painter()
         if row.heading:
             return self.line([(" ", ""), *((cell.text, cell.state or "dim") for cell in row.cells)], width)
         under = ("selection",) if index == self._at and self.has_focus else ()
         marked = row.key in self.marked
-        segments = [Segment("›" if marked else " ", self.paint(*under, "accent"))]
+        segments = [Segment("›" if marked else " ", paint(*under, "accent"))]
         for n, each in enumerate(table.spanned(self._placed, row)):
             if n:
-                segments.append(Segment(" ", self.paint(*under)))
+                segments.append(Segment(" ", paint(*under)))
             if each.index < len(row.cells):
                 cell = row.cells[each.index]
                 state = "dim" if self.stale else cell.state
                 text = fit(cell.text, each.width, self.columns[each.index].right)
-                segments.append(Segment(text, self.paint(*under, "accent" if marked and not state else state)))
+                segments.append(Segment(text, paint(*under, "accent" if marked and not state else state)))
             else:
-                segments.append(Segment(" " * each.width, self.paint(*under)))
-        strip = Strip(segments).crop_extend(0, width - 1, self.paint(*under))
+                segments.append(Segment(" " * each.width, paint(*under)))
+        strip = Strip(segments).crop_extend(0, width - 1, paint(*under))
         return Strip.join([strip, self._thumb(y - self._head)])
 
     def _thumb(self, y: int) -> Strip:
