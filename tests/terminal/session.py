@@ -161,7 +161,17 @@ class Terminal:
         self._await_end(seconds)
         if self._code is None:
             raise TimeoutError(f"still running after {seconds:g} s:\n{self.text}")
+        self._drain()
         return self._code
+
+    def _drain(self) -> None:
+        """Lets the reader take what the ended program left: on a busy machine it may not have had its turn yet."""
+        deadline, quiet, count = time.monotonic() + 5, 0, -1
+        while quiet < 4 and time.monotonic() < deadline:
+            waiting = bool(select.select([self._master], [], [], 0)[0])
+            quiet = quiet + 1 if not waiting and count == len(self.chunks) else 0
+            count = len(self.chunks)
+            time.sleep(0.02)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the program a signal."""
@@ -239,7 +249,10 @@ class Terminal:
         while not shown(self.text):
             if time.monotonic() - began > seconds:
                 raise TimeoutError(f"{what!r} not shown within {seconds:g} s; the screen:\n{self.text}")
-            if not self.running and self._fed == len(self.chunks):
+            if not self.running:
+                self._drain()
+                if shown(self.text):
+                    break
                 raise TimeoutError(f"the program ended with {self._code} before {what!r}; the screen:\n{self.text}")
             time.sleep(0.01)
         return time.monotonic() - began
