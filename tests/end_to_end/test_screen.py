@@ -182,3 +182,12 @@ def test_a_wrong_configuration_ends_it_with_the_errors(lab: Lab, tmp_path: Path)
 def test_without_a_terminal_it_refuses(console: Command, lab: Lab) -> None:
     done = subprocess.run([PROGRAM], env=console.environment, capture_output=True, text=True, check=False, stdin=-3)
     assert done.returncode == 2 and "terminal" in done.stderr
+
+
+def test_keys_typed_ahead_go_where_the_first_of_them_leads(lab: Lab, console: Command) -> None:
+    """On a slow link several keys arrive at once: `q` after `:` is a letter, not the way out."""
+    with open_screen(console) as terminal:
+        terminal.wait_for("● /up", 40)
+        terminal.send(b":qrx")
+        terminal.wait_for(": qrx", 10)
+        assert terminal.running
