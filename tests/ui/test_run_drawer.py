@@ -150,11 +150,12 @@ async def test_each_job_of_a_retry_says_what_became_of_it(world: FakeWorld) -> N
 
 async def test_what_ended_a_run_stands_in_lines_and_its_way_out_with_its_key(world: FakeWorld) -> None:
     run = start_deploy(world, "production")
-    world.runs.add(run, EventKind.RUN_FINISHED, outcome="failed", detail="No link.\nCheck it.", offers=["rollback"])
+    detail = "No link.\nIt was cut.\nCheck it."
+    world.runs.add(run, EventKind.RUN_FINISHED, outcome="failed", detail=detail, offers=["rollback"])
     async with driven(world) as screen:
         await screen.press("0")
-        await screen.until(lambda: "offers: rollback, R" in screen.text and "Check it." in screen.text)
-        assert "␊" not in screen.text
+        await screen.until(lambda: "offers: rollback (R)" in screen.text)
+        assert all(f"│ {line} " in screen.text for line in ("No link.", "It was cut.", "Check it."))
 
 
 async def test_a_run_of_few_steps_leaves_its_room_to_the_output(world: FakeWorld) -> None:

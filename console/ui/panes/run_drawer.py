@@ -255,5 +255,5 @@ def _ending(view: RunView) -> list[Line]:
     lines: list[Line] = [((harmless(part), state),) for part in view.detail.splitlines() if not told]
     for offer in view.offers:
         key = next((each.label for each in COMMANDS if each.production == offer), "")
-        lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f", {key}" if key else "", "dim")))
+        lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f" ({key})" if key else "", "dim")))
     return lines
