@@ -52,7 +52,8 @@ check: $(VENV)/dev.stamp
 
 test: check
 	$(BIN)/python -m tests.lab packages
-	$(PYTEST) -n $(JOBS)
+	# Tests with deadlines fail on a machine that is too busy; what failed side by side is judged once more, alone.
+	$(PYTEST) -n $(JOBS) || $(PYTEST) --last-failed --last-failed-no-failures none -p no:randomly
 
 lab: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.lab up $(LAB)
