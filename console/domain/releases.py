@@ -12,9 +12,12 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from console.domain.environment import AppPaths
 from console.domain.untrusted import harmless
+
+if TYPE_CHECKING:
+    from console.domain.environment import AppPaths
 
 LINKS = "releases_log"
 """The file in the control directory that notes each switch of the link: JSON lines with `release_name`."""

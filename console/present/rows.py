@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.domain.environment import Environment
 from console.domain.failures import FailedGroup, FailedJob
 from console.domain.health import ProbeReading, ProbeResult, Status
 from console.domain.queues import QueueDepth, QueueReading
@@ -20,6 +20,8 @@ from console.present.readings import Verdict
 from console.present.table import Cell, Column, Row
 from console.present.trends import Trend
 
+if TYPE_CHECKING:
+    from console.domain.environment import Environment
 # --- environments, hosts, workers ------------------------------------------------------------------------------------
 
 ENVIRONMENT_COLUMNS = (

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.domain.environment import Environment
-from console.domain.policy import Operator
 from console.ports import (
     Background,
     Board,
@@ -22,6 +21,10 @@ from console.ports import (
     Tails,
     Windows,
 )
+
+if TYPE_CHECKING:
+    from console.domain.environment import Environment
+    from console.domain.policy import Operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from console.domain.environment import Environment
-from console.domain.policy import ChangeWindow, Operator
-from console.domain.releases import ReleaseReading
-from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
 from console.present.text import moment, plural, stopwatch
 from console.ui.widgets.status_bar import Piece
+
+if TYPE_CHECKING:
+    from console.domain.environment import Environment
+    from console.domain.policy import ChangeWindow, Operator
+    from console.domain.releases import ReleaseReading
+    from console.domain.snapshot import Snapshot
 
 
 def banner(

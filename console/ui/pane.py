@@ -7,18 +7,20 @@ published key concerns the pane and it is visible.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
-from console.domain.environment import Environment
-from console.domain.snapshot import Key
 from console.services.container import Services
 from console.ui.bridge import Ask
 from console.ui.commands import hint
 from console.ui.messages import SummaryChanged
+
+if TYPE_CHECKING:
+    from console.domain.environment import Environment
+    from console.domain.snapshot import Key
 
 
 @dataclass(frozen=True, slots=True)

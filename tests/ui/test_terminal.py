@@ -54,6 +54,7 @@ def test_hostile_text_sends_nothing_but_text(size: tuple[int, int]) -> None:
             terminal.wait_for("Esc back")
             terminal.press("escape")
             terminal.wait_for(lambda text: "Esc back" not in text)
+        terminal.wait_quiet(0.3)
         assert left_over(terminal.output) == b""
         assert forbidden_text(terminal.output) == []
         assert b"\x1b]52" not in terminal.output

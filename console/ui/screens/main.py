@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -21,13 +21,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.domain.environment import Environment
 from console.domain.releases import ReleaseReading
 from console.domain.runs import RunState
-from console.domain.snapshot import Key
 from console.present.readings import judge, snapshots
 from console.services.container import Services
-from console.ui.acting import Acting
 from console.ui.banner import banner, starting
 from console.ui.bridge import Bridge, KeyPublished
 from console.ui.commands import bindings
@@ -40,6 +37,11 @@ from console.ui.panes import PANES
 from console.ui.panes.run_drawer import RunDrawer
 from console.ui.widgets.line_input import LineInput
 from console.ui.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from console.domain.environment import Environment
+    from console.domain.snapshot import Key
+    from console.ui.acting import Acting
 
 FRAME = 0.05
 """Seconds between two refreshes of the panes, however often keys are published."""
@@ -120,6 +122,8 @@ class MainScreen(Screen[None]):
 
     def attach(self, services: Services) -> None:
         """Services exist: show the first environment."""
+        from console.ui.acting import Acting
+
         self.services = services
         self.bridge.connect(services.background)
         self.acting = Acting(self, services, self.bridge)
