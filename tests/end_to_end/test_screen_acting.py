@@ -100,6 +100,7 @@ def test_deploy_watch_and_tail_on_one_screen(world: Lab, console: Command) -> No
         # Everything else on the screen goes on while the slow step runs.
         say(world, "said during the deploy")
         terminal.wait_for("said during the deploy", 5)
+        terminal.press("2", "G")
         seeding.dispatch(world, "ok", connection="redis", queue="reports", count=34)
         terminal.wait_for(lambda text: bool(re.search(r"reports[^\n│]*\s37\s", text)), 5)
         assert "▶ migrate" in terminal.text, "the run was over before the panes could be seen to change"
