@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end import screens
-from tests.end_to_end.command import Command
+from tests.end_to_end.command import PROGRAM, Command
 from tests.lab import seeding
-from tests.lab.processes import end
+from tests.lab.processes import end, wait_until
 from tests.lab.values import FIRST_RELEASE
 from tests.lab.world import Lab
 from tests.terminal.session import Terminal
+from tests.terminal.tmux import Tmux
 
 pytestmark = pytest.mark.timeout(240)
 TINY = """title: Deploy
@@ -297,3 +298,33 @@ def test_a_colleagues_tick_appears_without_a_key(world: Lab, tiny: Command) -> N
         theirs.wait_for("✓ Tell the team", 10)
         took = mine.wait_for(lambda text: "✓ Tell the team" in text and "5 Checklist  1/4" in text, 5)
         assert took < 2, f"two intervals are one second; it took {took:.1f}"
+
+
+def test_in_tmux_a_paste_runs_nothing_and_typing_does(world: Lab, tiny: Command, tmp_path: Path) -> None:
+    touched = Path(world.node1.path, "touched")
+    with Tmux(tmp_path / "tmux", [PROGRAM], env=tiny.environment, cwd=tiny.home) as window:
+        window.wait_for("● /up", 60)
+        window.press(":")
+        window.wait_for(" :", 10)
+        window.press("env labprod", "Enter")
+        window.wait_for("PROTECTED", 20)
+        window.press("U")
+        window.wait_for("change window 14:5", 20)
+        window.press("D")
+        window.wait_for("type labprod to run", 20)
+        screens.pause(screens.PAUSE)
+        window.paste("labprod")
+        window.wait_for("Type it", 10)
+        window.press("Enter")
+        window.wait_for("That is not labprod", 10)
+        assert not touched.exists()
+        for letter in "labprod":
+            window.press(letter)
+            screens.pause(screens.TYPING)
+        window.wait_for("│ labprod  ", 10)
+        window.press("Enter")
+        window.wait_for("run 1 deploy: ok", 60)
+        assert touched.read_text() == "touched\n"
+        window.press("q")
+        wait_until(lambda: window.dead, "the end", 15)
+        assert window.exit_code == 0 and not window.modes["alternate"] and not window.modes["mouse"]
