@@ -73,6 +73,8 @@ def read(
         if names and not any(source.name == WORKERS for source in first):
             first += [source for source in sources.steady if source.name == WORKERS]
         first.append(sources.app)
+        # Hosts answer last. Were all drivers imported at once, theirs would be ready when the slowest is.
+        import_module("console.clients.ssh")
         Thread(target=_import_drivers, daemon=True).start()
 
     def then() -> Sequence[Sequence[Source[Any]]]:
