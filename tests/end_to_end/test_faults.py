@@ -79,9 +79,17 @@ def keys(terminal: Terminal) -> float:
 
 
 def suffer(
-    lab: Lab, terminal: Terminal, break_it: Callable[[], object], mend: Callable[[], object], limit: float, why: str
+    lab: Lab,
+    terminal: Terminal,
+    break_it: Callable[[], object],
+    mend: Callable[[], object],
+    limit: float,
+    why: str,
+    *,
+    known: int = 5,
 ) -> None:
-    """Breaks something, sees it told within `limit` seconds, presses keys, mends it and sees the screen recover."""
+    """Breaks something, sees it told within `limit` seconds, presses keys, mends it and sees the screen recover with
+    two more jobs than the `known` ones in each queue."""
     before = keys(terminal)
     at = time.monotonic()
     break_it()
@@ -89,16 +97,16 @@ def suffer(
     told = time.monotonic() - at
     terminal.wait_for(lambda text: bool(re.search(why, queues_border(text))), limit)
     # The last values stay, in the colour of what is not current.
-    assert waiting(5)(terminal.text)
+    assert waiting(known)(terminal.text)
     terminal.wait_for(lambda _: terminal.colour("reports") == terminal.colour("queue  "), 5)
-    say(lab, "the second host goes on")
-    terminal.wait_for("the second host goes on", 10)
+    say(lab, f"the second host goes on with {known}")
+    terminal.wait_for(f"the second host goes on with {known}", 10)
     during = keys(terminal)
     assert troubled(terminal.text)
     mend()
     at = time.monotonic()
     enqueue(lab, 2)
-    terminal.wait_for(lambda text: fresh(text) and waiting(7)(text), RECOVERY + at - time.monotonic())
+    terminal.wait_for(lambda text: fresh(text) and waiting(known + 2)(text), RECOVERY + at - time.monotonic())
     recovered = time.monotonic() - at
     terminal.wait_for(lambda _: terminal.colour("reports") != terminal.colour("queue  "), 5)
     terminal.wait_for(screens.lives, RECOVERY + at - time.monotonic())
@@ -186,3 +194,25 @@ def test_a_slow_link_is_not_a_broken_one(behind: tuple[Proxy, Terminal]) -> None
     terminal.wait_for(watch, 12)
     assert not troubles
     keys(terminal)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_one_screen_outlives_everything_ten_times(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
+    proxy, terminal = behind
+
+    def cut() -> None:
+        lab_alone.stop("sshd1")
+        lab_alone.servers.cut_sessions(lab_alone.node1)
+
+    faults: list[tuple[Callable[[], object], Callable[[], object], float, str]] = [
+        (lambda: lab_alone.stop("mariadb"), lambda: lab_alone.start("mariadb"), 10, "cannot reach|refused|lost|gone"),
+        (lambda: lab_alone.pause("redis"), lambda: lab_alone.resume("redis"), 10, "Redis gave no answer"),
+        (proxy.blackhole, proxy.forward, 20, "web1: |no answer"),
+        (cut, lambda: lab_alone.start("sshd1"), 5, "web1: "),
+    ]
+    known = 5
+    for _ in range(10):
+        for break_it, mend, limit, why in faults:
+            suffer(lab_alone, terminal, break_it, mend, limit, why, known=known)
+            known += 2
