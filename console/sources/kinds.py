@@ -20,6 +20,10 @@ from console.sources.names import QueueNames
 T = TypeVar("T")
 
 
+SOON = 5.0
+"""Seconds at most until what was unwell, or not readable in full, is read again: recovery is seen that fast."""
+
+
 class SourceParams(BaseModel):
     """Params every source takes; a source with more derives from it."""
 

@@ -64,6 +64,14 @@ def test_a_host_without_proc_is_an_error_and_the_other_still_shows() -> None:
     assert reading.errors == ("web2: it does not say how it fares (no Linux /proc?)",)
 
 
+def test_a_missing_host_is_asked_again_sooner() -> None:
+    away = FakeShell("web2")
+    source = source_of(FakeShell("web1"), away)
+    for away.down, seconds in ((False, 30), (True, 5), (False, 30)):
+        source.read()
+        assert source.every == seconds
+
+
 def test_no_host_at_all_is_an_error() -> None:
     shells = FakeShell("web1"), FakeShell("web2")
     for shell in shells:

@@ -36,6 +36,18 @@ def test_probes_are_asked_side_by_side_and_keep_their_order() -> None:
     round_trips(source, reading)
 
 
+def test_failing_probes_are_asked_again_sooner() -> None:
+    status = [Status.OK]
+    context = context_of(FakeReach(http=FakeHttp(lambda spec: answered(spec, status[0]))))
+    [source] = probes.build(context, SourceParams())
+    for status[0], seconds in ((Status.OK, 15), (Status.FAILED, 5), (Status.WARNING, 15), (Status.CRASHED, 5)):
+        source.read()
+        assert source.every == seconds
+    [source] = probes.build(context, SourceParams(every=2))
+    source.read()
+    assert source.every == 2
+
+
 def test_no_urls_no_source() -> None:
     assert probes.build(context_of(FakeReach(make_environment(health=()))), SourceParams()) == ()
 
