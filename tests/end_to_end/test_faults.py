@@ -41,6 +41,11 @@ def troubled(text: str) -> bool:
     return bool(re.search(r"\d+m?s old: \S", queues_border(text)))
 
 
+def well(text: str) -> bool:
+    """Whether the environment's own line says that nothing is wrong with it."""
+    return bool(re.search(r"● lab +ok ", text))
+
+
 def waiting(count: int) -> Callable[[str], bool]:
     """Whether both connections show that many jobs waiting in the idle queue."""
     return lambda text: len(re.findall(rf"reports[^\n│]*?\s{count}\s", text)) == 2
@@ -109,7 +114,7 @@ def suffer(
     terminal.wait_for(lambda text: fresh(text) and waiting(known + 2)(text), RECOVERY + at - time.monotonic())
     recovered = time.monotonic() - at
     terminal.wait_for(lambda _: terminal.colour("reports") != terminal.colour("queue  "), 5)
-    terminal.wait_for(screens.lives, RECOVERY + at - time.monotonic())
+    terminal.wait_for(lambda text: screens.lives(text) and well(text), RECOVERY + at - time.monotonic())
     alive = time.monotonic() - at
     print(
         f"told after {told:.1f} s; queues current {recovered:.1f} s and every pane {alive:.1f} s after the mending; "
