@@ -54,7 +54,8 @@ def test_times_and_costs() -> None:
     with Terminal([sys.executable, "-S", "-c", script]) as terminal:
         terminal.wait_for("done")
         assert 0.2 <= terminal.painted_at("late") < terminal.painted_at("done")
-        assert 0.3 <= processor_seconds(terminal.pid) < 1.5
+        # The kernel counts in ticks of 10 ms and may miss some of them.
+        assert 0.2 <= processor_seconds(terminal.pid) < 1.5
         assert 4_000_000 < resident_bytes(terminal.pid) < 60_000_000
         terminal.wait_quiet(0.1)
         assert terminal.answer_time("x") < 0.5
