@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -122,7 +123,9 @@ class Sshd:
         """Ends every connection, the server stays."""
         for pid in self.sessions():
             subprocess.run(["pkill", "-KILL", "-P", str(pid)], check=False)
-            os.kill(pid, signal.SIGKILL)
+            # It may be gone by now: its client closed the connection.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -158,10 +158,12 @@ def test_every_reading_of_a_draining_queue_lies_between_its_brackets(
     seeding.dispatch(lab, "slow", connection=connection, queue="default", count=400, note="0.1")
     lab.workers("start")
     readings = changed = 0
+    first = None
     while readings < 100:
         before = read(lab)
         [depth] = [each for each in source.read().queues if each.queue == "default"]
         after = read(lab)
+        first = first or before
         assert after[0] <= depth.ready <= before[0]
         assert after[1] <= depth.depth <= before[1]
         assert depth.reserved <= 4
@@ -174,7 +176,7 @@ def test_every_reading_of_a_draining_queue_lies_between_its_brackets(
     reach.close()
     lab.clear_queues()
     assert readings == 100
-    assert changed > 5, "the queue drained while it was read"
+    assert first is not None and first[1] - after[1] > 20, "the queue hardly drained while it was read"
     print(f"{readings} readings, {changed} of them while a job moved")
 
 
