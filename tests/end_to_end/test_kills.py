@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -14,29 +16,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end import screens
 from tests.end_to_end.command import Command
-from tests.lab.processes import send, wait_until
+from tests.lab.processes import send
 from tests.lab.values import COLLEAGUE, TEAM
 from tests.lab.world import Lab
 
 pytestmark = pytest.mark.timeout(300)
 STEPS = ("one", "two", "three", "four")
-VICTIMS = ("follower", "runner", "sshd", "runner and sshd")
+VICTIMS = ("screen", "follower", "runner", "sshd", "runner and sshd")
 
 
 def appending() -> str:
-    """An action whose `once` steps each append their name to a file of their host."""
+    """A deploy whose `once` steps each append their name to a file of their host."""
     lines = [
         f'  - {{name: {name}, shell: {{script: "sleep 0.2; echo {name} >> appended; sleep 0.2", in: base}}, on: all, '
         f"effect: once, timeout: 1m}}"
         for name in STEPS
     ]
-    return "title: Append\nsteps:\n" + "\n".join(lines) + "\n"
+    return "title: Deploy\nsteps:\n" + "\n".join(lines) + "\n"
 
 
 @pytest.fixture
 def console(lab_alone: Lab, tmp_path: Path) -> Iterator[Command]:
-    config = lab_alone.write_config(tmp_path / "config", actions={"append": appending()})
+    config = lab_alone.write_config(tmp_path / "config", actions={"deploy": appending()})
     command = Command(config, tmp_path / "home", mark=lab_alone.world.root)
     yield command
     send(command.runners(), signal.SIGKILL)
@@ -48,10 +51,8 @@ def appended(lab: Lab) -> list[list[str]]:
     return [file.read_text().split() if file.exists() else [] for file in files]
 
 
-def kill(lab: Lab, console: Command, victim: str, follower: subprocess.Popen[str]) -> None:
-    """Kills the processes that the word names, whichever are there."""
-    if victim == "follower":
-        follower.kill()
+def kill(lab: Lab, console: Command, victim: str) -> None:
+    """Kills the processes that the word names, whichever are there, but for whoever looks on."""
     if "runner" in victim:
         send(console.runners(), signal.SIGKILL)
     if "sshd" in victim:
@@ -77,20 +78,41 @@ def settle(console: Command) -> str:
     raise AssertionError(f"run 1 never ended: {console('runs', 'show', '1').out}")
 
 
-def killed_at(lab: Lab, console: Command, seed: int) -> None:
-    lot = random.Random(seed)
-    victim, moment = lot.choice(VICTIMS), lot.uniform(0.0, 4.0)
-    with console.start("run", "append", "-e", "lab", "--yes", "--json") as follower:
+def under_a_screen(console: Command, moment: float) -> None:
+    """Starts run 1 by keys and kills the screen at a moment after it has taken the lock."""
+    with screens.open_screen(console) as terminal:
+        terminal.wait_for(screens.lives, 60)
+        screens.plan(terminal, "D", shows=STEPS[0], asks=False)
+        screens.run(terminal)
+        terminal.wait_for(lambda text: re.search(rf"[▶✓] {STEPS[0]}", text) is not None, 30)
+        screens.pause(moment)
+        os.kill(terminal.pid, signal.SIGKILL)
+        assert terminal.wait(10) == -signal.SIGKILL
+
+
+def under_a_follower(lab: Lab, console: Command, victim: str, moment: float) -> None:
+    """Starts run 1 by command and kills the victim at a moment after it has taken the lock."""
+    with console.start("run", "deploy", "-e", "lab", "--yes", "--json") as follower:
         assert follower.stdout
         for line in follower.stdout:
             if json.loads(line)["kind"] == "lock_taken":
                 break
-        until = time.monotonic() + moment
-        wait_until(lambda: time.monotonic() >= until, "the moment")
-        kill(lab, console, victim, follower)
-        if victim != "follower":
+        screens.pause(moment)
+        if victim == "follower":
+            follower.kill()
+        else:
+            kill(lab, console, victim)
             follower.terminate()
         follower.communicate(timeout=30)
+
+
+def killed_at(lab: Lab, console: Command, seed: int) -> None:
+    lot = random.Random(seed)
+    victim, moment = lot.choice(VICTIMS), lot.uniform(0.0, 4.0)
+    if victim == "screen":
+        under_a_screen(console, moment)
+    else:
+        under_a_follower(lab, console, victim, moment)
     ended = settle(console)
     left = appended(lab)
     what = f"{victim} killed after {moment:.2f} s: {left}"
@@ -102,13 +124,14 @@ def killed_at(lab: Lab, console: Command, seed: int) -> None:
     assert console("audit", "verify").code == 0
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", (0, 1, 2, 5, 7))
 def test_killed_at_some_instants(lab_alone: Lab, console: Command, seed: int) -> None:
+    """A seed for each victim."""
     killed_at(lab_alone, console, seed)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(5, 55))
+@pytest.mark.parametrize("seed", range(100, 150))
 def test_killed_at_fifty_instants(lab_alone: Lab, console: Command, seed: int) -> None:
     killed_at(lab_alone, console, seed)
 
