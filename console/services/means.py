@@ -5,15 +5,13 @@ Owns the list. Must not build anything; `wiring` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 
-from console.domain.environment import AppFacts, Host
 from console.domain.policy import Operator
 from console.domain.runs import RunRow
-from console.ports import Clock, Reach, RunStore, Shell
+from console.ports import Clock, Reach, RunStore
 from console.services.audit import Audit
 from console.services.ledger import Ledger
 from console.services.performing import Pace
@@ -35,4 +33,3 @@ class Means:
     archives: Path
     lost: Flag
     pace: Pace
-    facts_on: Callable[[Shell, Host], AppFacts] | None = None

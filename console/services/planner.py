@@ -26,7 +26,7 @@ from console.errors import OpsconsoleError, RefusedError, RemoteError, UsageErro
 from console.ports import Clock, Reach
 from console.services import survey as surveying
 from console.services.advice import cache_advice, key_advice, migration_advice
-from console.services.identity import facts_on, proposal
+from console.services.identity import prove_all
 from console.services.parallel import each
 from console.services.step_kinds import StepKinds
 from console.services.survey import Survey
@@ -44,10 +44,9 @@ class Planner:
         """What `action` would do here and now. Refusals are RefusedError, wrong parameters UsageError."""
         environment = reach.environment
         check_needs(action, environment)
-        if environment.protected and environment.identity is None:
-            raise no_identity(reach)
         scope = _scope(environment, action)
         params = resolve(action, given, scope)
+        prove_all(reach)
         found = surveying.survey(reach)
         target = self._target(action, params, reach, found)
         base = PlanContext(
@@ -220,18 +219,6 @@ def check_needs(action: Action, environment: Environment) -> None:
                 f"{action.title} needs {name}: {wanted}; {environment.name} has {have[name]}.",
                 done="Nothing was planned.",
             )
-
-
-def no_identity(reach: Reach) -> RefusedError:
-    """The refusal for a protected environment without an identity, with the block its host would give."""
-    environment = reach.environment
-    primary = environment.primary()
-    facts = facts_on(reach.shell(primary.name), environment, primary)
-    return RefusedError(
-        f"{environment.name} is protected and pins no identity, so nothing may change there.",
-        done="Nothing was planned.",
-        fix=f"Check this and put it into the environment's section:\n{proposal(facts)}",
-    )
 
 
 def _going_back(action: Action, params: Mapping[str, Json], found: Survey) -> str:

@@ -20,9 +20,9 @@ from console.domain.runs import Event, EventKind, Outcome, PlannedStep
 from console.domain.untrusted import harmless
 from console.errors import LeaseLostError, LockHeldError, OpsconsoleError, RefusedError
 from console.ports import Shell
-from console.services import identity
 from console.services.comparing import compare_fresh, compare_resumed, link_begun
 from console.services.desk import Desk
+from console.services.identity import prove_all
 from console.services.links import Links, ParkedError
 from console.services.lock import BEAT_SECONDS, EnvironmentLock, ensure_control, holder_of
 from console.services.loop import Loop, capture
@@ -118,19 +118,10 @@ class Runner:
     def _ready(self) -> None:
         hosts = [host.name for host in self._environment.hosts]
         each(hosts, lambda name: self._reach.shell(name).connect())
-        each(hosts, self._prove)
+        prove_all(self._reach)
         self._take_lock()
         self._compare(hosts)
         self._preflight(hosts)
-
-    def _prove(self, name: str) -> None:
-        host = self._environment.host(name)
-        if self._environment.identity is None and not self._environment.protected:
-            return
-        shell = self._reach.shell(name)
-        ask = self._means.facts_on
-        facts = ask(shell, host) if ask else identity.facts_on(shell, self._environment, host)
-        identity.prove(self._environment, name, facts)
 
     def _take_lock(self) -> None:
         if not self._plan.lock:

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import console.cli.acting
 import console.cli.runs
 from console.cli.acting import Desk
-from console.domain.environment import Identity, Tier
+from console.domain.environment import Tier
 from console.domain.runs import EventKind
 from console.errors import RefusedError, UsageError
 from console.services.leases import new_holder
@@ -25,7 +25,7 @@ from console.services.windows import SessionWindows
 from console.store.leases import Leases
 from console.store.windows import WindowRows
 from tests.fakes.stepping import SteppingClock
-from tests.services.acting import OPERATOR, Stage, action, step
+from tests.services.acting import OPERATOR, Stage, action, protected, step
 
 
 class Typed:
@@ -74,8 +74,7 @@ def typed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     stage = Stage(tmp_path)
 
     def build(tier: Tier) -> Typed:
-        identity = Identity(app_env="x", app_key="y", database="z") if tier is Tier.PROTECTED else None
-        stage.environment = replace(stage.environment, tier=tier, identity=identity)
+        stage.environment = protected(stage) if tier is Tier.PROTECTED else replace(stage.environment, tier=tier)
         stage.reach._environment = stage.environment
         return Typed(stage, monkeypatch)
 

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
 import tarfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from console.domain.actions import Action, Effect, GateSpec, StepSpec
 from console.domain.documents import Json
-from console.domain.environment import AppSpec, CodeSource, Environment, Host, SshTarget
+from console.domain.environment import AppSpec, CodeSource, Environment, Host, Identity, SshTarget, Tier
 from console.domain.health import ProbeResult, ProbeSpec, Status
 from console.domain.policy import Operator
 from console.domain.runs import Event, EventKind, Plan, RunRow, RunView, fold, start_view
@@ -41,6 +43,8 @@ from tests.fakes.shell import FakeShell
 OPERATOR = Operator(uid=1000, login="op", host="bastion", origin="10.0.0.9")
 QUICK = Pace(look=0.03, first_look=0.01, starting=5.0, patience=5.0, question=10.0)
 HOSTS = ("web1", "web2")
+DOTENV = "APP_ENV=production\nAPP_KEY=base64:xyz\nDB_CONNECTION=mysql\nDB_HOST=db\nDB_DATABASE=app\n"
+PINNED = Identity(app_env="production", app_key=hashlib.sha256(b"base64:xyz").hexdigest()[:12], database="app@db:3306")
 
 
 class Stage:
@@ -136,6 +140,13 @@ class Stage:
     def close(self) -> None:
         """Closes the database."""
         self.database.close()
+
+
+def protected(stage: Stage) -> Environment:
+    """The stage's environment as a protected one that pins what its hosts' `.env` say."""
+    for host in HOSTS:
+        (stage.directory / host / "current/.env").write_text(DOTENV)
+    return replace(stage.environment, tier=Tier.PROTECTED, identity=PINNED)
 
 
 def step(name: str, script: str, *, on: str = "all", effect: Effect = Effect.ONCE, **more: Any) -> StepSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,15 +13,15 @@ import pytest
 
 from console.config.actions import read_actions
 from console.domain.actions import Action, Effect, Param, ParamType, StepSpec
-from console.domain.environment import CodeSource, Identity, QueueConnection, RedisTarget, SqlTarget, Tier
+from console.domain.environment import CodeSource, QueueConnection, RedisTarget, SqlTarget, Tier
 from console.domain.git import resolve_ref
 from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
-from console.errors import RefusedError, RemoteError, UnreachableError, UsageError
+from console.errors import IdentityError, RefusedError, RemoteError, UnreachableError, UsageError
 from console.services.advice import key_advice, shared_cache
 from console.services.planner import Planner, check_needs
 from console.steps import step_kinds
 from tests.fakes.reach import FakeReach, make_facts
-from tests.services.acting import HOSTS, OPERATOR, Stage, action, release, step
+from tests.services.acting import DOTENV, HOSTS, OPERATOR, PINNED, Stage, action, protected, release, step
 
 COMMIT = "a" * 40
 NONE = Path("/nonexistent")
@@ -163,8 +164,41 @@ def test_a_protected_environment_without_identity_is_told_what_to_pin(stage: Sta
     assert "identity: {app_env: production, app_key: " in caught.value.fix
 
 
+@pytest.mark.parametrize("tier", [Tier.PROTECTED, Tier.NORMAL])
+def test_another_application_than_the_pinned_one_is_not_planned_for(stage: Stage, tier: Tier) -> None:
+    pinned = replace(protected(stage), tier=tier)
+    # Not the first host: every one of them must prove itself.
+    (stage.directory / "web2/current/.env").write_text(DOTENV.replace("=production", "=staging"))
+    with pytest.raises(IdentityError, match=r"web2 is not the application.*app_env is staging") as caught:
+        planner(stage).plan(shipped()["rollback"], {}, FakeReach(pinned, shells=stage.shells), OPERATOR)
+    assert caught.value.exit_code == 7
+    assert "identity: {app_env: staging" in caught.value.fix
+
+
+def test_a_host_before_its_first_release_proves_itself_by_the_env_that_waits_for_it(stage: Stage) -> None:
+    empty = replace(protected(stage), identity=PINNED)
+    for host in HOSTS:
+        shutil.rmtree(stage.directory / host / "releases")
+        (stage.directory / host / "current").unlink()
+    reach = FakeReach(empty, shells=stage.shells, http=stage.http)
+    with pytest.raises(RefusedError, match="could prove") as caught:
+        planner(stage).plan(shipped()["deploy"], {}, reach, OPERATOR)
+    assert f"put the environment's .env at {stage.directory}/web" in caught.value.fix
+    for host in HOSTS:
+        (stage.directory / host / "shared/.env").write_text(DOTENV)
+    assert planner(stage).plan(shipped()["deploy"], {}, reach, OPERATOR).release
+    (stage.directory / "web2/shared/.env").write_text(DOTENV.replace("xyz", "abc"))
+    with pytest.raises(IdentityError, match="web2 is not"):
+        planner(stage).plan(shipped()["deploy"], {}, reach, OPERATOR)
+    # A link that leads nowhere is a broken host, not an empty one.
+    (stage.directory / "web2/shared/.env").write_text(DOTENV)
+    (stage.directory / "web2/current").symlink_to("releases/gone")
+    with pytest.raises(RefusedError, match="web2 has no application"):
+        planner(stage).plan(shipped()["deploy"], {}, reach, OPERATOR)
+
+
 def test_what_a_protected_environment_refuses(stage: Stage) -> None:
-    pinned = reach(stage, tier=Tier.PROTECTED, identity=Identity(app_env="x", app_key="y", database="z"))
+    pinned = FakeReach(protected(stage), shells=stage.shells, http=stage.http)
     for spec in (
         StepSpec(name="a", kind="artisan", params={"run": ["db:wipe"], "in": "current"}, on="all"),
         step("b", "cd x && php artisan migrate:fresh"),
@@ -214,7 +248,7 @@ def test_clearing_a_cache_that_shares_redis_with_queues(stage: Stage) -> None:
     clear = action(StepSpec(name="c", kind="artisan", params={"run": ["cache:clear"], "in": "current"}, on="primary"))
     shared = FakeReach(stage.environment, facts=facts, shells=stage.shells, http=stage.http)
     assert "loses its jobs" in " ".join(planner(stage).plan(clear, {}, shared, OPERATOR).notes)
-    pinned = replace(stage.environment, tier=Tier.PROTECTED, identity=Identity(app_env="x", app_key="y", database="z"))
+    pinned = protected(stage)
     with pytest.raises(RefusedError, match="loses its jobs"):
         planner(stage).plan(clear, {}, FakeReach(pinned, facts=facts, shells=stage.shells, http=stage.http), OPERATOR)
     apart = FakeReach(

@@ -138,15 +138,16 @@ def test_identity_of_every_kind() -> None:
     facts = make_facts()
     pinned = Identity(app_env="production", app_key="3f9ac1d2e4b5", database="app@db:3306")
     assert proposal(facts) == ("identity: {app_env: production, app_key: 3f9ac1d2e4b5, database: 'app@db:3306'}")
-    prove(make_environment(identity=pinned, tier=Tier.PROTECTED), "web1", facts)
-    prove(make_environment(), "web1", facts)
+    host = make_environment().hosts[0]
+    prove(make_environment(identity=pinned, tier=Tier.PROTECTED), host, facts)
+    prove(make_environment(), host, facts)
     with pytest.raises(RefusedError, match="pins no identity"):
-        prove(make_environment(tier=Tier.PROTECTED), "web1", facts)
+        prove(make_environment(tier=Tier.PROTECTED), host, facts)
     other = make_facts(
         app_env="staging", sql={"mysql": SqlTarget(driver="mysql", host="db", port=3306, database="stage")}
     )
     with pytest.raises(IdentityError) as caught:
-        prove(make_environment(identity=pinned), "web2", other)
+        prove(make_environment(identity=pinned), host, other)
     assert "app_env is staging, pinned is production" in caught.value.what
     assert "database is stage@db:3306" in caught.value.what
     assert "staging" in caught.value.fix

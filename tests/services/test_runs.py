@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.actions import Param, ParamType
-from console.domain.environment import Identity, Tier
+from console.domain.environment import Tier
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import Confirmation
 from console.domain.runs import EventKind, Outcome, RunState
@@ -21,7 +21,7 @@ from console.services.windows import SessionWindows
 from console.steps import step_kinds
 from console.store.leases import Leases
 from console.store.windows import WindowRows
-from tests.services.acting import OPERATOR, Stage, action, eventually, step
+from tests.services.acting import OPERATOR, Stage, action, eventually, protected, step
 
 DEPLOY = replace(action(step("one", "echo hello")), name="deploy", title="Deploy")
 OTHER = replace(DEPLOY, name="another")
@@ -33,8 +33,8 @@ class Screen:
     """`ports.Runs` on a stage, with everything published and every runner started."""
 
     def __init__(self, stage: Stage, *, tier: Tier = Tier.NORMAL) -> None:
-        identity = Identity(app_env="x", app_key="y", database="z") if tier is Tier.PROTECTED else None
-        stage.environment = replace(stage.environment, tier=tier, identity=identity)
+        if tier is Tier.PROTECTED:
+            stage.environment = protected(stage)
         stage.reach._environment = stage.environment
         self.windows = SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock)
         self.published: list[Key] = []
