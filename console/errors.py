@@ -70,9 +70,9 @@ class ConfigError(OpsconsoleError):
 
     exit_code = 2
 
-    def __init__(self, problems: tuple[Problem, ...], *, fix: str = "") -> None:
+    def __init__(self, problems: tuple[Problem, ...], *, done: str = "", fix: str = "") -> None:
         self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems), fix=fix)
+        super().__init__("\n".join(str(problem) for problem in problems), done=done, fix=fix)
 
 
 class InsecureError(OpsconsoleError):

@@ -27,11 +27,12 @@ def checklist() -> None:
 @json_option
 def show(file: Path, as_json: bool) -> None:
     """Shows the items and commands of a Markdown FILE, and what is known against a command."""
+    from console.config.paths import absence
     from console.formats.markdown import read_checklist
     from console.present.checklist import checklist_document
 
-    if not file.is_file():
-        raise UsageError(f"There is no file {file}.")
+    if missing := absence(file):
+        raise UsageError(f"{file}: {missing}.", done="Nothing was read.")
     found = read_checklist(file)
     if as_json:
         write_json(checklist_document(found))

@@ -121,7 +121,8 @@ def _agent(where: str) -> _AgentAt | None:
 def _keys(destination: Destination, agent: _AgentAt | None, attempt: _Attempt) -> Iterator[tuple[str, paramiko.PKey]]:
     """Keys in ssh's order: the agent's that a configured file names, its others, then files that are not in it."""
     held = {key.asbytes(): key for key in (agent.get_keys() if agent else ()) if key.get_name() in _KINDS}
-    files = {path: _load(path, attempt) for path in destination.identity_files if Path(path).is_file()}
+    # Not Path.is_file: it raises where a directory may not be entered, and ssh passes over such a key.
+    files = {path: _load(path, attempt) for path in destination.identity_files if os.path.isfile(path)}  # noqa: PTH113
     public = {path: key.asbytes() if key else _public(path) for path, key in files.items()}
     named = [blob for blob in public.values() if blob in held]
     rest = [] if destination.identities_only else [blob for blob in held if blob not in named]

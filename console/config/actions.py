@@ -7,6 +7,7 @@ Owns the format of an action file. Must not know what a step kind does: its para
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,9 +136,13 @@ class ActionModel(Section):
 def read_actions(own: Path, kinds: StepKinds) -> tuple[tuple[Action, ...], list[Problem]]:
     """The shipped actions, overridden by name by the files in `own`, sorted by name; and all problems in them."""
     files = {path.stem: (path, False) for path in _yaml_files(sample_config() / "actions")}
-    files.update({path.stem: (path, True) for path in _yaml_files(own)})
     actions: list[Action] = []
     problems: list[Problem] = []
+    try:
+        files.update({path.stem: (path, True) for path in _yaml_files(own)})
+    except OSError as error:
+        # Not passed over: an own `deploy` that cannot be seen must not let the shipped one run in its place.
+        problems.append(Problem(str(own), 0, 0, f"the actions here cannot be listed: {error.strerror}"))
     for name, (path, foreign) in sorted(files.items())[:MAX_ACTIONS]:
         if not _FILE_NAME.fullmatch(name):
             problems.append(Problem(str(path), 0, 0, "an action's file name must be small letters, digits, - and _"))
@@ -185,7 +190,11 @@ def read_action(data: bytes, path: Path, kinds: StepKinds) -> tuple[Action | Non
 
 
 def _yaml_files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    try:
+        found = [directory / name for name in os.listdir(directory)]  # noqa: PTH208 - iterdir is lazy and raises later
+    except FileNotFoundError:
+        return []
+    return sorted(path for path in found if path.suffix in (".yaml", ".yml"))
 
 
 def _read_step(entry: Json, index: int, document: Document, kinds: StepKinds) -> tuple[StepSpec | None, list[Problem]]:

@@ -17,6 +17,7 @@ from console.errors import ConfigError, InsecureError, Problem, StateError
 
 ENVIRONMENT_VARIABLE = "OPSCONSOLE_CONFIG"
 _NAME = "opsconsole"
+_UNREAD = "Nothing was read."
 _WRITE_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -40,10 +41,25 @@ def find_config(stated: Path | None) -> Path:
     """`stated` (`--config`), else OPSCONSOLE_CONFIG, else the operator's own file; ConfigError when it is not there."""
     variable = os.environ.get(ENVIRONMENT_VARIABLE, "")
     path = from_base(Path(), str(stated or variable or default_config_path()))
-    if not path.is_file():
+    if missing := absence(path):
         fix = "Name one with --config PATH or OPSCONSOLE_CONFIG, or try `opsconsole demo`."
-        raise ConfigError((Problem(str(path), 0, 0, "there is no configuration file here"),), fix=fix)
+        raise ConfigError((Problem(str(path), 0, 0, missing),), done=_UNREAD, fix=fix)
     return path
+
+
+def absence(path: Path) -> str:
+    """Why there is no file to read at `path`, empty when there is one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return "this is a link to nothing" if path.is_symlink() else "there is no such file"
+    except PermissionError:
+        return f"the account {os.geteuid()} may not enter a directory on the way to it"
+    except (OSError, ValueError) as error:
+        return f"there can be no file here: {error.strerror if isinstance(error, OSError) else error}"
+    if stat.S_ISDIR(found.st_mode):
+        return "this is a directory, not a file"
+    return "" if stat.S_ISREG(found.st_mode) else "this is not a regular file"
 
 
 def read_own(path: Path, limit: int) -> bytes:
@@ -51,15 +67,18 @@ def read_own(path: Path, limit: int) -> bytes:
 
     InsecureError when others can write either; ConfigError when it cannot be read.
     """
-    real = path.resolve()
     try:
+        # not Path.resolve: it makes a RuntimeError of a loop of links
+        real = Path(os.path.realpath(path, strict=True))
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise ConfigError((Problem(str(path), 0, 0, f"cannot be read: {error.strerror}"),)) from error
+        problem = Problem(str(path), 0, 0, f"cannot be read: {error.strerror}")
+        fix = f"Run: ls -l {path}; this account (uid {os.geteuid()}) must be allowed to read it."
+        raise ConfigError((problem,), done=_UNREAD, fix=fix) from error
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise ConfigError((Problem(str(path), 0, 0, "is not a regular file"),))
+            raise ConfigError((Problem(str(path), 0, 0, "is not a regular file"),), done=_UNREAD)
         _refuse_foreign(path, found, f"chmod go-w {path}")
         _refuse_foreign(real.parent, real.parent.stat(), f"chmod go-w {real.parent}")
         return file.read(limit + 1)
@@ -67,11 +86,11 @@ def read_own(path: Path, limit: int) -> bytes:
 
 def _refuse_foreign(path: Path, found: os.stat_result, fix: str) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise InsecureError(f"{path} belongs to another user (uid {found.st_uid}).", done="Nothing was read.")
+        raise InsecureError(f"{path} belongs to another user (uid {found.st_uid}).", done=_UNREAD)
     # in a sticky directory (/tmp) others can add files but not replace ours
     sticky = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
     if found.st_mode & _WRITE_OTHERS and not sticky:
-        raise InsecureError(f"{path} can be written by others.", done="Nothing was read.", fix=f"Run: {fix}")
+        raise InsecureError(f"{path} can be written by others.", done=_UNREAD, fix=f"Run: {fix}")
 
 
 def private_directory(path: Path, group: str = "") -> Path:

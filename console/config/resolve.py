@@ -24,7 +24,7 @@ from console.config.model import (
     Section,
     SshModel,
 )
-from console.config.paths import from_base
+from console.config.paths import absence, from_base
 from console.config.secrets import Reference, anchored, parse_reference
 from console.domain.documents import Json, digest
 from console.domain.environment import AppSpec, CodeSource, Environment, Host, Identity, Layout, SshTarget, Tier
@@ -210,8 +210,8 @@ def _file_complaints(section: EnvironmentModel, base: Path) -> Iterator[Complain
     stems: set[str] = set()
     for index, path in enumerate(section.checklists):
         file = Path(_local(base, path))
-        if not file.is_file():
-            yield ("checklists", index), "there is no such file"
+        if missing := absence(file):
+            yield ("checklists", index), missing
         if file.stem in stems:
             yield ("checklists", index), "a second checklist has this file name; checklists go by their file's name"
         stems.add(file.stem)

@@ -6,8 +6,8 @@ refuse, but for a cache clearing that would lose queued jobs of a protected envi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from console.domain.actions import Action
 from console.domain.dangers import empties_cache
@@ -88,7 +88,9 @@ def key_advice(environment: Environment, variables: Mapping[str, str]) -> list[s
     if all(host.ssh.identity_file for host in environment.hosts):
         return []
     home = variables.get("HOME", "")
-    own = home and any(Path(home, ".ssh", name).exists() for name in ("id_ed25519", "id_ecdsa", "id_rsa"))
+    # Not Path.exists: it raises where a directory may not be entered.
+    names = ("id_ed25519", "id_ecdsa", "id_rsa")
+    own = home and any(os.path.exists(f"{home}/.ssh/{name}") for name in names)  # noqa: PTH110
     if own:
         return []
     return ["The only key in sight is in your forwarded agent: if your link dies, a lost host cannot be reached again."]

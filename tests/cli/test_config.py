@@ -96,4 +96,4 @@ def test_a_checklist_is_shown_with_notes(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_checklist_that_is_not_there_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "checklist", "show", tmp_path / "none.md")
     assert (code, out) == (2, "")
-    assert "There is no file" in err
+    assert "there is no such file" in err

@@ -192,7 +192,7 @@ def test_params_of_sources_are_checked_in_place(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_config_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no configuration file here"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         load_config(tmp_path / "none.yaml")
 
 
