@@ -257,8 +257,14 @@ class _Watch:
         """Starts it unless it was started; why nothing was started, or None. Repeating this is harmless."""
         attached = False
         try:
-            secrets = self._secrets = self._work.secrets()
+            secrets = self._resolved()
         except OpsconsoleError as error:
+            if self._tried():
+                raise ParkedError(
+                    f"{self._work.step} on {self._host} cannot go on: {error.what}",
+                    done="Nothing was started; the lock is kept.",
+                    fix=f"From a session that has the secret: opsconsole runs resume {self._ledger.row.id}",
+                ) from error
             return Ended(outcome=Outcome.FAILED, detail=f"nothing was started: {error.what}")
         while True:
             text = start_text(
@@ -278,6 +284,19 @@ class _Watch:
                 EventKind.STEP_STARTED, step=self._work.step, host=self._host, data={"detached": answer.detached}
             )
             return None
+
+    def _tried(self) -> bool:
+        """Whether somebody may have done part of this before: an earlier runner of the run, or an earlier attempt."""
+        began = self._ledger.last(EventKind.RUN_STARTED)
+        return self._remote.attempt > 1 or (began is not None and bool(began.data.get("resumed")))
+
+    def _resolved(self) -> tuple[Secret, ...]:
+        if self._secrets is None:
+            found = self._work.secrets()
+            if any("\0" in secret.reveal() for secret in found):
+                raise OpsconsoleError("A secret holds a NUL byte, which no shell variable can.")
+            self._secrets = found
+        return self._secrets
 
     def look(self) -> Observation:
         """One look at it; new output is stored, and the next look begins behind it."""
@@ -304,12 +323,11 @@ class _Watch:
         return replace(seen, data=data)
 
     def _hidden(self) -> tuple[bytes, ...]:
-        if self._secrets is None:
-            try:
-                self._secrets = self._work.secrets()
-            except OpsconsoleError as error:
-                raise ParkedError(f"{self._work.step}: its output may hold a secret, and {error.what}") from error
-        texts = (secret.reveal().encode("utf-8", "surrogateescape") for secret in self._secrets)
+        try:
+            secrets = self._resolved()
+        except OpsconsoleError as error:
+            raise ParkedError(f"{self._work.step}: its output may hold a secret, and {error.what}") from error
+        texts = (secret.reveal().encode("utf-8", "surrogateescape") for secret in secrets)
         return tuple(text for text in sorted(texts, key=len, reverse=True) if len(text) >= _SHORTEST)
 
     def follow(self) -> Ended:

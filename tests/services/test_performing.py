@@ -164,6 +164,48 @@ def test_a_secret_that_cannot_be_had_starts_nothing(stage: Stage) -> None:
         performer.perform(replace(work, step="other", secrets=missing))
 
 
+def test_a_runner_that_goes_on_without_a_secret_parks_the_run(stage: Stage) -> None:
+    def missing() -> tuple[Secret, ...]:
+        raise OpsconsoleError("A secret is missing: TOKEN is not set.")
+
+    host = Host(["started detached"], [OK])
+    performer, ledger, work = build(stage, host)
+    ledger.note(EventKind.RUN_STARTED, data={"resumed": True})
+    with pytest.raises(ParkedError, match="TOKEN is not set") as caught:
+        performer.perform(replace(work, secrets=missing))
+    assert caught.value.exit_code == 8
+    assert f"runs resume {ledger.row.id}" in caught.value.fix
+    assert ledger.last(EventKind.STEP_FINISHED) is None
+    # From a session that has it, the same step is started at last, and once.
+    host.looks = ["absent 0 - - -\n", OK]
+    assert performer.perform(work).outcome is Outcome.OK
+    assert host.started == 1
+
+
+def test_a_second_attempt_without_its_secret_does_not_claim_that_nothing_was_started(stage: Stage) -> None:
+    given = [(Secret("enough"),)]
+
+    def once() -> tuple[Secret, ...]:
+        if not given:
+            raise OpsconsoleError("A secret is missing: TOKEN is not set.")
+        return given.pop()
+
+    host = Host(["started detached"], [GONE])
+    performer, ledger, work = build(stage, host)
+    with pytest.raises(ParkedError, match="TOKEN is not set"):
+        performer.perform(replace(work, effect=Effect.IDEMPOTENT, secrets=once))
+    assert ledger.progress("deed", "web1").attempt == 2
+    assert host.started == 1
+
+
+def test_a_secret_with_a_nul_byte_is_said_to_be_none(stage: Stage) -> None:
+    host = Host(["started detached"], [OK])
+    performer, _, work = build(stage, host)
+    ended = performer.perform(replace(work, secrets=lambda: (Secret("a\0b"),)))
+    assert (ended.outcome, host.started) == (Outcome.FAILED, 0)
+    assert ended.detail == "nothing was started: A secret holds a NUL byte, which no shell variable can."
+
+
 def test_a_when_that_cannot_tell_fails(stage: Stage) -> None:
     def answer(script: str) -> Completed | bytes:
         return completed("who knows\n", status=2)
