@@ -16,10 +16,12 @@ from typing import Any
 import httpcore
 import httpx
 
+from console.clients.names import Resolver
 from console.domain.health import ProbeResult, ProbeSpec
 from console.domain.probes import Answer, verdict
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
+from console.errors import UnreachableError
 from console.ports import Clock
 
 BODY_LIMIT = 1_048_576
@@ -32,8 +34,9 @@ _TLS_MARKS = ("CERTIFICATE_VERIFY_FAILED", "SSL", "TLS")
 class HttpClient:
     """`ports.Http`. Thread-safe; each probe runs in the thread that asks."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, names: Resolver | None = None) -> None:
         self._clock = clock
+        self._names = names or Resolver()
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, int | None], httpx.Client] = {}
         self._tls: ssl.SSLContext | None = None
@@ -128,7 +131,7 @@ class HttpClient:
                     ssl_context=tls,
                     max_keepalive_connections=2,
                     keepalive_expiry=30.0,
-                    network_backend=_Backend(self._deadline),
+                    network_backend=_Backend(self._deadline, self._names),
                 )
                 client = httpx.Client(transport=transport, trust_env=False, timeout=_PHASE_LIMIT, headers=_HEADERS)
                 self._clients[origin] = client
@@ -193,9 +196,10 @@ class _Stream(httpcore.NetworkStream):
 class _Backend(httpcore.NetworkBackend):
     """Opens such connections."""
 
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: _Deadline, names: Resolver) -> None:
         self._inner = httpcore.SyncBackend()
         self._deadline = deadline
+        self._names = names
 
     def connect_tcp(
         self,
@@ -205,8 +209,21 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        left = self._deadline.left()
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options), self._deadline)
+        try:
+            found = self._names.addresses(host, port, limit=self._deadline.left(), label=harmless(host))
+        except UnreachableError as error:
+            raise httpcore.ConnectError(error.what) from error
+        last: Exception = httpcore.ConnectError("no address")
+        for address in found:
+            left = self._deadline.left()
+            try:
+                # By its number, so that the name is not looked up again, this time without a deadline.
+                stream = self._inner.connect_tcp(str(address[3][0]), port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+            else:
+                return _Stream(stream, self._deadline)
+        raise last
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

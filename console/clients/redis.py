@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import redis
 from redis.connection import Connection
 
+from console.clients.names import Resolver
 from console.clients.sockets import DeadlineSocket, dial
 from console.domain.environment import RedisTarget, Via
 from console.domain.redact import Redactor
@@ -52,12 +53,14 @@ class RedisClient:
         tunnel: Tunnel,
         clock: Clock,
         denied: Callable[[], None] = lambda: None,
+        names: Resolver | None = None,
     ) -> None:
         self._name = name
         self._target = target
         self._tunnel = tunnel
         self._clock = clock
         self._denied = denied
+        self._names = names or Resolver()
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
         self._socket: DeadlineSocket | None = None
@@ -153,7 +156,9 @@ class RedisClient:
         address = target.socket or target.host
         left = max(0.05, until - self._clock.monotonic())
         if target.via is Via.DIRECT:
-            return dial(address, target.port, limit=min(_DIAL_LIMIT, left), label=f"{self._name}: {address}")
+            return dial(
+                address, target.port, self._names, limit=min(_DIAL_LIMIT, left), label=f"{self._name}: {address}"
+            )
         return self._tunnel(address, target.port, left)
 
     def _failed(self, error: Exception, deadline: float) -> OpsconsoleError:

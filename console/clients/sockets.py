@@ -11,6 +11,7 @@ import math
 import socket
 from typing import Protocol, cast
 
+from console.clients.names import Resolver
 from console.errors import DeadlineError, UnreachableError
 from console.ports import Clock, TunnelSocket
 
@@ -97,18 +98,20 @@ class DeadlineSocket:
         self._inner.close()
 
 
-def dial(address: str, port: int, *, limit: float, label: str) -> socket.socket:
+def dial(address: str, port: int, names: Resolver, *, limit: float, label: str) -> socket.socket:
     """A socket from this machine, a unix one when the address is a path. UnreachableError, DeadlineError."""
     try:
-        if address.startswith("/"):
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if not address.startswith("/"):
+            return names.dial(address, port, limit=limit, label=label)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
             sock.settimeout(limit)
             sock.connect(address)
-            return sock
-        sock = socket.create_connection((address, port), timeout=limit)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            sock.close()
+            raise
     except TimeoutError as error:
         raise DeadlineError(f"{label} did not answer within {limit:.1f} s") from error
-    except (OSError, UnicodeError) as error:
-        raise UnreachableError(f"{label} cannot be reached: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UnreachableError(f"{label} cannot be reached: {error.strerror or error}") from error
     return sock

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+from console.clients.names import Resolver
 from console.clients.sql_errors import DRIVER_ERRORS, Broken, translate
 from console.clients.sql_sessions import MySqlSession, Session, SqliteSession
 from console.domain.environment import SqlTarget
@@ -31,12 +32,14 @@ class SqlClient:
         tunnel: Tunnel,
         clock: Clock,
         denied: Callable[[], None] = lambda: None,
+        names: Resolver | None = None,
     ) -> None:
         self._name = name
         self._target = target
         self._tunnel = tunnel
         self._clock = clock
         self._denied = denied
+        self._names = names or Resolver()
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._redactor = Redactor()
@@ -124,7 +127,7 @@ class SqlClient:
                 done="Nothing was connected.",
                 fix="MySQL, MariaDB and SQLite files can be.",
             )
-        return MySqlSession(self._name, target, self._tunnel, self._clock)
+        return MySqlSession(self._name, target, self._tunnel, self._clock, self._names)
 
     def _failed(self, error: Exception, session: Session, allowed: float) -> Exception:
         """Ours for a driver's error. A broken session is dropped, and its statement ended on the server."""

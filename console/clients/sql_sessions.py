@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pymysql
 
+from console.clients.names import Resolver
 from console.clients.sockets import DeadlineSocket, dial
 from console.domain.environment import SqlTarget, Via
 from console.errors import OpsconsoleError
@@ -33,11 +34,17 @@ class MySqlSession:
     """A session with MySQL or MariaDB."""
 
     def __init__(
-        self, name: str, target: SqlTarget, tunnel: Callable[[str, int, float], TunnelSocket], clock: Clock
+        self,
+        name: str,
+        target: SqlTarget,
+        tunnel: Callable[[str, int, float], TunnelSocket],
+        clock: Clock,
+        names: Resolver,
     ) -> None:
         self._name = name
         self._target = target
         self._tunnel = tunnel
+        self._names = names
         self._clock = clock
         self._socket: DeadlineSocket | None = None
         self._connection: _Connection | None = None
@@ -75,7 +82,7 @@ class MySqlSession:
         address = self._target.socket or self._target.host
         if self._target.via is Via.DIRECT:
             label = f"{self._name}: {address}:{self._target.port}"
-            return dial(address, self._target.port, limit=min(_CONNECT_LIMIT, limit), label=label)
+            return dial(address, self._target.port, self._names, limit=min(_CONNECT_LIMIT, limit), label=label)
         return self._tunnel(address, self._target.port, limit)
 
     def _sign_in(self, limit: float) -> tuple[_Connection, DeadlineSocket]:

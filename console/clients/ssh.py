@@ -15,6 +15,7 @@ from datetime import datetime
 
 import paramiko
 
+from console.clients.names import Resolver
 from console.clients.openssh import resolve
 from console.clients.ssh_channels import COMMAND, ChannelStream, Process, execute, wrapped
 from console.clients.ssh_connect import AUTH_LIMIT, BANNER_LIMIT, open_link
@@ -48,11 +49,18 @@ class SshShell:
     """`ports.Shell` over paramiko. `changed` is called, from any thread, when the link goes up or down."""
 
     def __init__(
-        self, host: Host, *, clock: Clock, ssh_config: str = "", changed: Callable[[], None] = lambda: None
+        self,
+        host: Host,
+        *,
+        clock: Clock,
+        ssh_config: str = "",
+        changed: Callable[[], None] = lambda: None,
+        names: Resolver | None = None,
     ) -> None:
         self._host = host
         self._clock = clock
         self._ssh_config = ssh_config
+        self._names = names or Resolver()
         self._changed = changed
         self._links: list[Link] = []
         self._state = threading.Condition()
@@ -272,7 +280,7 @@ class SshShell:
         limit = min(_CONNECT_LIMIT, max(0.05, until - self._clock.monotonic()))
         try:
             destination = resolve(self._host, self._ssh_config)
-            link = open_link(destination, self._clock, limit=limit, down=self._note_down)
+            link = open_link(destination, self._clock, self._names, limit=limit, down=self._note_down)
         except (UnreachableError, AuthenticationError) as error:
             if self._down_since is None:
                 self._down_since = self._clock.now()

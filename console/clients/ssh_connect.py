@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Callable
 
 import paramiko
 
 from console.clients.known_hosts import KnownHosts
+from console.clients.names import Resolver
 from console.clients.openssh import Destination
 from console.clients.ssh_auth import sign_in
 from console.clients.ssh_transport import CHANNEL_LIMIT, Link, Transport, WatchedSocket
@@ -46,7 +46,9 @@ _DISABLED = {
 }
 
 
-def open_link(destination: Destination, clock: Clock, *, limit: float, down: Callable[[str], None]) -> Link:
+def open_link(
+    destination: Destination, clock: Clock, names: Resolver, *, limit: float, down: Callable[[str], None]
+) -> Link:
     """Connects, checks the host's key and signs in, all within `limit` s and each phase within its own.
 
     UnreachableError, HostKeyError, AuthenticationError. `down` is called once, with the reason, when the link ends.
@@ -60,7 +62,7 @@ def open_link(destination: Destination, clock: Clock, *, limit: float, down: Cal
             fix="Put revoked keys into known_hosts as @revoked lines.",
         )
     until = clock.monotonic() + limit
-    sock = WatchedSocket(_dial(destination, min(destination.connect_timeout, limit)), clock)
+    sock = WatchedSocket(_dial(destination, names, min(destination.connect_timeout, limit)), clock)
     try:
         transport = _negotiate(destination, sock, known, until - clock.monotonic())
         key = transport.get_remote_server_key()
@@ -85,37 +87,20 @@ def open_link(destination: Destination, clock: Clock, *, limit: float, down: Cal
     return link
 
 
-def _dial(destination: Destination, limit: float) -> socket.socket:
+def _dial(destination: Destination, names: Resolver, limit: float) -> socket.socket:
     """A connected socket without Nagle's delay."""
-    families = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+    family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(destination.family, 0)
     fix = "Check that the host is up and that its SSH port is open from here."
     try:
-        found = socket.getaddrinfo(
-            destination.address, destination.port, families.get(destination.family, 0), socket.SOCK_STREAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise UnreachableError(
-            f"{destination.name}: the name {harmless(destination.address)} is not known: {error}", fix=fix
-        ) from error
-    until, last = time.monotonic() + limit, OSError("no address")
-    for family, kind, protocol, _, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(max(0.05, until - time.monotonic()))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            last = error
-            sock.close()
-        else:
-            return sock
-    if isinstance(last, TimeoutError):
+        return names.dial(destination.address, destination.port, limit=limit, label=destination.name, family=family)
+    except TimeoutError as error:
         raise DeadlineError(
             f"{destination.name}: {destination.label} did not answer within {limit:.0f} s", fix=fix
-        ) from last
-    raise UnreachableError(
-        f"{destination.name}: no connection to {destination.label}: {last.strerror or last}", fix=fix
-    ) from last
+        ) from error
+    except OSError as error:
+        raise UnreachableError(
+            f"{destination.name}: no connection to {destination.label}: {error.strerror or error}", fix=fix
+        ) from error
 
 
 def _negotiate(destination: Destination, sock: WatchedSocket, known: KnownHosts, limit: float) -> Transport:

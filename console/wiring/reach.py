@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from console.clients.names import Resolver
 from console.config import secrets
 from console.domain.environment import AppFacts, Environment, RedisTarget, SqlTarget, Via
 from console.domain.redact import Secret
@@ -43,6 +44,7 @@ class LiveReach:
         self._redis: dict[str, KeyValue] = {}
         self._http: Http | None = None
         self._closed = False
+        self._names = Resolver()
         self._discovery = Discovery(environment, self._primary, clock=clock, state_dir=state_dir, resolve=self.secret)
 
     @property
@@ -66,6 +68,7 @@ class LiveReach:
                 clock=self._clock,
                 ssh_config=self._environment.ssh_config,
                 changed=lambda: self._tell(host),
+                names=self._names,
             )
 
         return self._once(self._shells, host, make)
@@ -88,6 +91,7 @@ class LiveReach:
                 tunnel=self._tunnel,
                 clock=self._clock,
                 denied=self._discovery.forget,
+                names=self._names,
             )
 
         return self._once(self._sql, name, make)
@@ -106,6 +110,7 @@ class LiveReach:
                 tunnel=self._tunnel,
                 clock=self._clock,
                 denied=self._discovery.forget,
+                names=self._names,
             )
 
         return self._once(self._redis, name, make)
@@ -117,7 +122,7 @@ class LiveReach:
         with self._lock:
             self._refuse_closed()
             if self._http is None:
-                self._http = HttpClient(self._clock)
+                self._http = HttpClient(self._clock, self._names)
             return self._http
 
     def secret(self, reference: str) -> Secret:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from console.clients import sql_sessions
+from console.clients.names import Resolver
 from console.clients.sockets import dial
 from console.clients.sql import SqlClient
 from console.clients.ssh import SshShell
@@ -241,7 +242,7 @@ def test_direct_reaches_from_here(lab: Lab) -> None:
     assert made.query("SELECT 1") == [(1,)]
     made.close()
     with pytest.raises(UnreachableError):
-        dial("127.0.0.1", 1, limit=1, label="x")
+        dial("127.0.0.1", 1, Resolver(), limit=1, label="x")
 
 
 def test_a_stopped_database_is_noticed_and_recovers(lab_alone: Lab) -> None:
