@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.command import Command
+from tests.end_to_end.watch import Watch
 from tests.lab import seeding
 from tests.lab.processes import end
 from tests.lab.world import Lab
@@ -19,6 +20,20 @@ def quick(action: str) -> str:
     """A shipped action with a gate of seconds."""
     text = (ROOT / "sample_config/actions" / f"{action}.yaml").read_text()
     return re.sub(r"for: \d+m,", "for: 2s, every: 500ms,", text)
+
+
+@pytest.fixture(autouse=True)
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """Every test on the world also proves that the console connects to sshd and to what it probes, and never listens.
+
+    A test that puts something in between says so in `Watch.allowed`.
+    """
+    lab: Lab = request.getfixturevalue("lab_alone" if "lab_alone" in request.fixturenames else "lab")
+    with Watch(lab.world.root) as found:
+        found.allowed |= {(node.ip, port) for node in lab.nodes for port in (node.ssh_port, node.web_port)}
+        yield found
+    assert not found.listening
+    assert {remote: who for remote, who in found.remotes.items() if remote not in found.allowed} == {}
 
 
 @pytest.fixture

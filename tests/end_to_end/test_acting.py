@@ -13,6 +13,7 @@ import pytest
 
 from tests.end_to_end.command import Command, Ended
 from tests.end_to_end.conftest import quick
+from tests.end_to_end.watch import Watch
 from tests.lab import seeding
 from tests.lab.values import FIRST_RELEASE, OLD_RELEASE, Node
 from tests.lab.world import Lab
@@ -54,7 +55,7 @@ def is_free(console: Command) -> bool:
     return not found.json.get("held") and "token" not in found.out
 
 
-def test_deploy_and_rollback(fresh: Lab, console: Command) -> None:
+def test_deploy_and_rollback(fresh: Lab, console: Command, watch: Watch) -> None:
     before = worker_pids(fresh)
     done = console("run", "deploy", "-e", "lab", "--yes", "--json")
     assert done.code == 0, done.out[-2000:] + done.err
@@ -73,6 +74,8 @@ def test_deploy_and_rollback(fresh: Lab, console: Command) -> None:
     assert [(each["action"], each["outcome"]) for each in listed] == [("rollback", "ok"), ("deploy", "ok")]
     verified = console("audit", "verify")
     assert verified.code == 0 and "sound" in verified.out
+    assert any(" _runner " in words for words in watch.watched), "the runner's sockets were looked at"
+    assert {(node.ip, node.ssh_port) for node in fresh.nodes} <= set(watch.remotes)
     again = console("plan", "rollback", "-e", "lab")
     assert OLD_RELEASE in again.out and new[0] not in again.out, "what was left behind is no candidate"
 

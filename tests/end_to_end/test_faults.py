@@ -12,6 +12,7 @@ import pytest
 
 from tests.end_to_end import screens
 from tests.end_to_end.command import Command
+from tests.end_to_end.watch import Watch
 from tests.lab import seeding
 from tests.lab.proxy import Proxy
 from tests.lab.values import FIRST_RELEASE
@@ -57,7 +58,7 @@ def enqueue(lab: Lab, count: int) -> None:
 
 
 @pytest.fixture
-def behind(lab_alone: Lab, tmp_path: Path) -> Iterator[tuple[Proxy, Terminal]]:
+def behind(lab_alone: Lab, tmp_path: Path, watch: Watch) -> Iterator[tuple[Proxy, Terminal]]:
     """The screen with every connection to the first host going through a proxy, all panes alive, 5 jobs waiting in
     the idle queue of each connection."""
     lab_alone.clear_queues()
@@ -65,6 +66,7 @@ def behind(lab_alone: Lab, tmp_path: Path) -> Iterator[tuple[Proxy, Terminal]]:
     enqueue(lab_alone, 5)
     with Proxy((lab_alone.node1.ip, lab_alone.node1.ssh_port)) as proxy:
         config = lab_alone.write_config(tmp_path / "config", ports={1: proxy.port})
+        watch.allowed.add((lab_alone.node1.ip, proxy.port))
         with screens.open_screen(Command(config, tmp_path / "home", mark=lab_alone.world.root)) as terminal:
             terminal.wait_for(lambda text: fresh(text) and waiting(5)(text) and screens.lives(text), 60)
             yield proxy, terminal

@@ -182,8 +182,15 @@ def test_a_colleague_attaches_and_answers(lab_alone: Lab, common_directory: Path
         for line in follower.stdout:
             if json.loads(line)["kind"] == "operator_needed":
                 break
-        answered = colleague("runs", "answer", "1", "done")
-        assert answered.code == 0, answered.err
+        with colleague.start("runs", "attach", "1", "--json") as beside:
+            assert beside.stdout
+            seen = [json.loads(next(beside.stdout))["kind"]]
+            while seen[-1] != "operator_needed":
+                seen.append(json.loads(next(beside.stdout))["kind"])
+            answered = colleague("runs", "answer", "1", "done")
+            assert answered.code == 0, answered.err
+            ended = [json.loads(line) for line in beside.stdout][-1]
+            assert beside.wait() == 0 and ended["outcome"] == "ok"
         events = [json.loads(line) for line in follower.stdout]
         assert follower.wait() == 0
     assert any(each["kind"] == "operator_answered" and COLLEAGUE in json.dumps(each) for each in events)

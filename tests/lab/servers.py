@@ -95,8 +95,14 @@ def sockets(pid: int) -> list[tuple[Address, Address, bool]]:
     return [(_address(fields[1]), _address(fields[2]), fields[3] == "0A") for fields in _table() if fields[9] in mine]
 
 
-def _table() -> list[list[str]]:
-    return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+def listens(pid: int) -> bool:
+    """Whether a process waits for TCP connections, of either family."""
+    mine = _sockets(pid)
+    return any(fields[9] in mine and fields[3] == "0A" for name in ("tcp", "tcp6") for fields in _table(name))
+
+
+def _table(name: str = "tcp") -> list[list[str]]:
+    return [line.split() for line in Path("/proc/net", name).read_text().splitlines()[1:]]
 
 
 def _address(text: str) -> Address:

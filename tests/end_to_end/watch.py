@@ -1,0 +1,63 @@
+"""Looks, all the time a test lasts, at the TCP sockets of every process of the console's: screens, commands, runners.
+Asserts nothing; imports nothing of the console."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.lab.servers import Address, listens, sockets
+from tests.lab.values import MARK
+
+EVERY = 0.2
+"""Seconds between two looks; a connection to a database would last far longer."""
+OURS = (b"opsconsole", b"\0console\0")
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the sockets of the processes of one test world were connected to. Use it in a `with`."""
+
+    root: str
+    remotes: dict[Address, str] = field(default_factory=dict)
+    allowed: set[Address] = field(default_factory=set)
+    listening: list[str] = field(default_factory=list)
+    watched: set[str] = field(default_factory=set)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Watch:
+        self._thread = threading.Thread(target=self._watch, name="socket-watch", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def _watch(self) -> None:
+        while not self._over.wait(EVERY):
+            for pid, words in self._processes():
+                self.watched.add(words)
+                if listens(pid):
+                    self.listening.append(words)
+                for _, remote, listening in sockets(pid):
+                    if not listening:
+                        self.remotes.setdefault(remote, words)
+
+    def _processes(self) -> list[tuple[int, str]]:
+        wanted = f"{MARK}={self.root}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (entry / "cmdline").read_bytes()
+                # What a host runs for the console has the console's paths among its words, but is not Python.
+                if b"python" not in line.split(b"\0")[0] or not any(word in line for word in OURS):
+                    continue
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append((int(entry.name), line.replace(b"\0", b" ").decode(errors="replace")))
+            except OSError:
+                continue
+        return found
