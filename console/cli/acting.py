@@ -9,12 +9,12 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Event as Flag
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,9 @@ from console.domain.runs import Event, EventKind, RunState, fold, start_view
 from console.domain.untrusted import Raw, harmless
 from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 from console.present.acting import event_document, event_line
-from console.services.leases import alive
+from console.services.leases import Pulse
 from console.services.planner import binding_hash
-from console.services.runs import abandoned, lease_name, store_confirmed
+from console.services.runs import ABANDONED, abandoned, lease_name, store_confirmed
 from console.services.spawn import runner_log, start_runner
 
 if TYPE_CHECKING:
@@ -205,8 +205,10 @@ def follow(
 def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], aborting: bool, started: bool) -> int:
     store = desk.state.runs
     view = start_view(store.run(run))
-    until = time.monotonic() + (_BIRTH if started else 1.0)
+    until = desk.state.clock.monotonic() + (_BIRTH if started else 1.0)
     changed, aborted = -1, False
+    clock = desk.state.clock
+    pulse, never = Pulse(desk.state.leases, lease_name(run), clock), Flag()
     while True:
         if caught:
             number = caught.pop(0)
@@ -225,11 +227,11 @@ def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], abort
                 printer.show(event)
                 if event.kind is EventKind.RUN_FINISHED:
                     return _code(event, view.offers, run)
-        elif alive(desk.state.leases, lease_name(run)):
-            until = time.monotonic() + 1.0
-        elif time.monotonic() > until and store.changed() == changed:
+        elif pulse.living():
+            until = clock.monotonic() + 1.0
+        elif clock.monotonic() > until and store.changed() == changed:
             return _left(desk, run)
-        time.sleep(0.2)
+        clock.wait(never, 0.2)
 
 
 def _left(desk: Desk, run: int) -> int:
@@ -239,6 +241,9 @@ def _left(desk: Desk, run: int) -> int:
     question = abandoned(view, at=desk.state.clock.now()).question
     if question is not None:
         write_note(f"Run {run} needs an operator: {question.text}")
+        if question.choices != ABANDONED:
+            write_note("Its runner is gone: an answer starts another.")
+        write_note(f"Go on with it: opsconsole runs resume {run}")
         write_note(f"Answer with: opsconsole runs answer {run} {'|'.join(question.choices)}")
     if view.state in (RunState.PLANNED, RunState.CONFIRMED):
         write_note(f"Its runner never began; its log is {runner_log(desk.config.state_path, run)}")

@@ -17,7 +17,7 @@ from console.domain.untrusted import harmless
 from console.errors import RefusedError, UsageError
 from console.present.acting import event_line, run_document, run_summary
 from console.services.confirming import check_beginning
-from console.services.leases import DEAD_SECONDS, alive, beats
+from console.services.leases import DEAD_SECONDS, alive, beats, surely_gone, surely_there
 from console.services.runs import ABANDONED, abandoned, lease_name
 
 
@@ -109,15 +109,16 @@ _confirm_option = click.option(
 def answer(config_path: Path | None, name: str, run: int, word: str) -> int:
     """Answers what a run asks."""
     with opened_state(config_path) as desk:
-        view = _open(desk, run)
-        living = _living(desk, run)
+        _open(desk, run)
+        living = _watched(desk, run)
+        view = _open(desk, run, living=living)
         choices = view.question.choices if view.question else ()
         if word not in choices:
             raise UsageError(f"Run {run} takes: {', '.join(choices) or 'no answer now'}.")
         if not living and word in ABANDONED and not _asked(desk, run):
-            _say(desk, run, "abort" if word == "abort" else "", "", name=name)
+            _say(desk, run, "abort" if word == "abort" else "", "", living=living, name=name)
         else:
-            _say(desk, run, "answer", word, name=name)
+            _say(desk, run, "answer", word, living=living, name=name)
     return 0
 
 
@@ -132,8 +133,7 @@ def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, deta
     with opened_state(config_path) as desk:
         _open(desk, run)
         if _living(desk, run):
-            write_note(f"Run {run} seems to have a runner; watching for up to {DEAD_SECONDS:.0f} s whether it lives.")
-            if beats(desk.state.leases, lease_name(run), desk.state.clock):
+            if _beating(desk, run):
                 raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
             _open(desk, run)
         _check_beginning(desk, run, "run.resume", name)
@@ -149,13 +149,29 @@ def abort(config_path: Path | None, run: int) -> int:
     """Ends what runs (TERM, then KILL after 10 s) and cancels the run."""
     with opened_state(config_path) as desk:
         _open(desk, run)
-        _say(desk, run, "abort", "")
+        living = _watched(desk, run)
+        _open(desk, run, living=living)
+        _say(desk, run, "abort", "", living=living)
     return 0
 
 
-def _say(desk: Desk, run: int, kind: str, body: str, *, name: str = "") -> None:
+def _watched(desk: Desk, run: int) -> bool:
+    """Whether the run has a runner that can take a request; one that cannot be seen from here is watched for 10 s."""
+    lease = desk.state.leases.read(lease_name(run))
+    if lease is None or surely_gone(lease.holder):
+        return False
+    return surely_there(lease.holder) or _beating(desk, run)
+
+
+def _beating(desk: Desk, run: int) -> bool:
+    write_note(f"Run {run} seems to have a runner; watching for up to {DEAD_SECONDS:.0f} s whether it lives.")
+    return beats(desk.state.leases, lease_name(run), desk.state.clock)
+
+
+def _say(desk: Desk, run: int, kind: str, body: str, *, living: bool, name: str = "") -> None:
+    """Hands the run a request; without a living runner another is started to take it."""
     state = desk.state
-    if kind != "abort" and not _living(desk, run):
+    if kind != "abort" and not living:
         _check_beginning(desk, run, "run.request", name)
     environment = state.runs.run(run).environment
     state.audit.write(
@@ -163,7 +179,9 @@ def _say(desk: Desk, run: int, kind: str, body: str, *, name: str = "") -> None:
     )
     if kind:
         state.runs.ask(run, who=state.operator.label, kind=kind, body=body, at=state.clock.now())
-    if not _living(desk, run):
+    if not living or not _living(desk, run):
+        # The second look: it may have ended between the first and our request.
+        write_note("Its runner is gone: another was started." if not living else "Another runner was started.")
         desk.start(run)
     write_note(f"Follow it with: opsconsole runs attach {run}")
 
@@ -203,8 +221,10 @@ def _asked(desk: Desk, run: int) -> bool:
     return question is not None and bool(question.choices)
 
 
-def _open(desk: Desk, run: int) -> RunView:
+def _open(desk: Desk, run: int, *, living: bool = True) -> RunView:
     view = _view(desk, desk.state.runs.run(run))
+    if not living and view.outcome is None and view.state is not RunState.CONFIRMED:
+        view = abandoned(view, at=desk.state.clock.now())
     if view.outcome is not None:
         raise UsageError(f"Run {run} has ended: {view.outcome}.")
     return view

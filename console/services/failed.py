@@ -57,9 +57,10 @@ class FailedTable:
         self._zone = _zone(facts.timezone)
         self._table = identifier((target.prefix if target else "") + facts.failed_table, sql.dialect)
 
-    def newest_ids(self, limit: int = PAGE) -> tuple[int, ...]:
-        """The newest ids, descending."""
-        rows = self._query(f"select id from {self._table} order by id desc limit {int(limit)}")  # noqa: S608
+    def newest_ids(self, limit: int = PAGE, *, below: int | None = None) -> tuple[int, ...]:
+        """The newest ids (below one), descending."""
+        where = f" where id < {int(below)}" if below is not None else ""
+        rows = self._query(f"select id from {self._table}{where} order by id desc limit {int(limit)}")  # noqa: S608
         return tuple(_int(row[0]) for row in rows)
 
     def heads(self, *, below: int | None = None, above: int = 0, limit: int = PAGE) -> tuple[FailedJob, ...]:
@@ -196,6 +197,10 @@ class FailedRows:
             total, exact = table.count()
             return FailedPage(total=total, total_is_exact=exact, next=_next(jobs), jobs=jobs[:PAGE])
         return _filtered(table, below, where)
+
+    def ids(self, environment: str, *, below: int, limit: int) -> tuple[int, ...]:
+        """The newest ids below one, at most `limit`: what is still there, at the least cost."""
+        return self._table(environment).newest_ids(limit, below=below)
 
     def show(self, environment: str, uuid: str) -> FailedDetail:
         """One row, whole. UsageError when it is gone."""

@@ -54,6 +54,14 @@ def surely_gone(holder: str) -> bool:
     return born != parts[3] if born is not None else not _hidden(pid)
 
 
+def surely_there(holder: str) -> bool:
+    """Whether the holder is a process of this machine that we see; it may only be too busy to beat."""
+    parts = holder.split(" ")
+    if len(parts) != 5 or parts[0] != _machine() or parts[1] != _boot() or not parts[2].isdigit():
+        return False
+    return start_time(int(parts[2])) == parts[3]
+
+
 def _hidden(pid: int) -> bool:
     """Whether a process lives that /proc does not show to this account (hidepid): a colleague's, for all we know."""
     if Path(f"/proc/{pid}").exists():
@@ -109,6 +117,27 @@ def beats(leases: Leases, name: str, clock: Clock) -> bool:
         if now != seen:
             return now is not None
     return False
+
+
+class Pulse:
+    """A lease watched by somebody who looks again and again: its holder is dead when surely gone, or unmoved for 10 s
+    while we watched and not to be seen on this machine. One thread at a time."""
+
+    def __init__(self, leases: Leases, name: str, clock: Clock) -> None:
+        self._leases = leases
+        self._name = name
+        self._clock = clock
+        self._seen: Lease | None = None
+        self._since = 0.0
+
+    def living(self) -> bool:
+        """Whether somebody has the lease who is not known to be dead, at once; surer the longer it is asked."""
+        lease = self._leases.read(self._name)
+        if lease is None or surely_gone(lease.holder):
+            return False
+        if lease != self._seen:
+            self._seen, self._since = lease, self._clock.monotonic()
+        return self._clock.monotonic() - self._since < DEAD_SECONDS or surely_there(lease.holder)
 
 
 class Beaten(Protocol):

@@ -24,7 +24,7 @@ from console.errors import OpsconsoleError, RefusedError, UsageError
 from console.ports import Clock, Publish, Reach, RunStore, Windows
 from console.services.audit import Audit
 from console.services.confirming import check_beginning, check_confirmation, refusal
-from console.services.leases import alive
+from console.services.leases import Pulse
 from console.services.lock import new_token
 from console.services.loop import Loop
 from console.services.planner import Planner, as_offered, check_needs
@@ -75,6 +75,7 @@ class LiveRuns:
         self._tails: dict[tuple[int, str, str], bytes] = {}
         self._newest: dict[str, int] = {}
         self._alive: dict[int, bool] = {}
+        self._pulses: dict[int, Pulse] = {}
         self._changed = -1
         self._turns = 0
         self._loop = Loop("runs", self._turn, clock=desk.clock, crashed=lambda _error: None)
@@ -178,7 +179,7 @@ class LiveRuns:
         if view.outcome is not None:
             raise UsageError(f"Run {run} has ended: {view.outcome}.")
         operator = self._desk.operator.label
-        living = alive(self._desk.leases, lease_name(run))
+        living = self._living(run)
         if kind == "answer" and not living and body in ABANDONED:
             kind = "abort" if body == "abort" else ""
         if not living and kind != "abort":
@@ -241,7 +242,7 @@ class LiveRuns:
         with self._lock:
             open_runs = [run for run, view in self._views.items() if view.outcome is None]
         for run in open_runs:
-            living = alive(self._desk.leases, lease_name(run))
+            living = self._living(run)
             if self._alive.get(run) == living:
                 continue
             with self._lock:
@@ -250,6 +251,14 @@ class LiveRuns:
                 self._catch_up(run)
             self._publish(("run", str(run)))
 
+    def _living(self, run: int) -> bool:
+        """Whether it has a runner; of one on another machine that died this is known after ten seconds of following."""
+        with self._lock:
+            pulse = self._pulses.get(run)
+            if pulse is None:
+                pulse = self._pulses[run] = Pulse(self._desk.leases, lease_name(run), self._desk.clock)
+            return pulse.living()
+
     def _catch_up(self, run: int) -> bool:
         view = self._views[run]
         events = self._desk.store.events(run, view.last_seq)
@@ -257,7 +266,7 @@ class LiveRuns:
             return False
         if not self._alive.get(run, True):
             # Whoever wrote them took the lease first, maybe after we last looked; events read, the lease is true again.
-            self._alive[run] = alive(self._desk.leases, lease_name(run))
+            self._alive[run] = self._living(run)
         self._views[run] = fold(view, events)
         grown = {(event.step, event.host) for event in events if event.kind is EventKind.STEP_OUTPUT}
         for step, host in grown:

@@ -57,8 +57,8 @@ class Typed:
         patch.setattr(console.cli.runs, "opened_state", opened)
 
     def __call__(self, *words: str) -> Result:
-        """What the command does; `exception` holds what it raised."""
-        return CliRunner().invoke(console.cli.runs.runs, list(words))
+        """What the command does; `exception` holds what it raised, `return_value` its exit code."""
+        return CliRunner().invoke(console.cli.runs.runs, list(words), standalone_mode=False)
 
     def confirmed(self) -> str:
         """A confirmed run nothing was done of."""
@@ -166,3 +166,55 @@ def test_an_abort_by_interrupting_is_audited_like_any_other(
     assert [request.kind for request in typed.stage.store.requests(int(run))] == ["abort"]
     (entry,) = [entry for entry in typed.stage.audit.entries() if entry.action == "run.request"]
     assert (entry.run, entry.result, entry.detail) == (int(run), "ok", "abort")
+
+
+def test_following_a_run_whose_runner_died_elsewhere_ends(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
+    done = typed("attach", run)
+    assert done.return_value == 8
+    assert "Its runner is gone" in done.stderr and f"opsconsole runs resume {run}" in done.stderr
+    assert 10 <= typed.clock.passed <= 15
+
+
+def test_a_runner_that_beats_elsewhere_is_followed(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    theirs = typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
+
+    def beat(passed: float) -> None:
+        if passed < 60:
+            typed.leases.beat(theirs)
+        elif not typed.stage.view(int(run)).outcome:
+            typed.stage.store.append(
+                int(run), EventKind.RUN_FINISHED, at=typed.stage.clock.now(), data={"outcome": "ok", "exit_code": 0}
+            )
+
+    typed.clock.then = beat
+    assert typed("attach", run).return_value == 0
+    assert typed.clock.passed >= 60
+
+
+@pytest.mark.parametrize(("words", "kinds"), [(("abort",), ["abort"]), (("answer", "resume"), [])])
+def test_whoever_speaks_to_a_run_whose_runner_died_elsewhere_starts_another(
+    typed_on: Callable[[Tier], Typed], words: tuple[str, ...], kinds: list[str]
+) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
+    done = typed(words[0], run, *words[1:])
+    assert done.exception is None and "runner is gone: another was started" in done.stderr
+    assert typed.started == [int(run)]
+    assert [request.kind for request in typed.stage.store.requests(int(run))] == kinds
+
+
+def test_a_runner_that_is_seen_here_is_not_watched_first(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    run = typed.confirmed()
+    typed.leases.take(lease_name(int(run)), new_holder())
+    assert typed("abort", run).exception is None
+    assert (typed.started, typed.clock.passed) == ([], 0.0)

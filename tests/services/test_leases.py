@@ -13,7 +13,7 @@ import pytest
 
 from console.errors import LockHeldError, StateError
 from console.ports import Lease
-from console.services.leases import Heartbeat, acquire, alive, beats, new_holder, start_time, surely_gone
+from console.services.leases import Heartbeat, Pulse, acquire, alive, beats, new_holder, start_time, surely_gone
 from console.store.database import Database, open_database
 from console.store.leases import Leases
 from tests.fakes.clock import FakeClock
@@ -205,3 +205,33 @@ def until_counter(leases: Leases, wanted: int, seconds: float = 10) -> None:
     while counter(leases) != wanted:
         assert time.monotonic() < deadline, counter(leases)
         time.sleep(0.01)
+
+
+def test_a_pulse_that_stands_still_while_watched_is_nobodys(leases: Leases) -> None:
+    clock = SteppingClock()
+    pulse, flag = Pulse(leases, "run 1", clock), threading.Event()
+    assert not pulse.living()
+    lease = leases.take("run 1", "elsewhere boot 1 1 x")
+    clock.wait(flag, 60)
+    assert pulse.living(), "nobody has watched it yet"
+    clock.wait(flag, 9)
+    lease = leases.beat(lease)
+    assert pulse.living()
+    clock.wait(flag, 9)
+    assert pulse.living()
+    clock.wait(flag, 2)
+    assert not pulse.living()
+    leases.beat(lease)
+    assert pulse.living(), "it was only slow"
+
+
+def test_a_process_that_is_seen_here_may_be_too_busy_to_beat(leases: Leases) -> None:
+    clock = SteppingClock()
+    pulse = Pulse(leases, "run 1", clock)
+    lease = leases.take("run 1", new_holder())
+    assert pulse.living()
+    clock.wait(threading.Event(), 60)
+    assert pulse.living()
+    leases.drop(lease)
+    leases.take("run 1", dead_holder())
+    assert not pulse.living()
