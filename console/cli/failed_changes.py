@@ -13,10 +13,8 @@ import click
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_table
 from console.domain.documents import Json
+from console.domain.runs import results_code
 from console.errors import RefusedError
-
-PARTIAL = 3
-UNKNOWN = 8
 
 
 def _change(
@@ -58,16 +56,7 @@ def _change(
             ["uuid", "outcome", "detail"],
             [[str(one[key]) for key in ("uuid", "outcome", "detail")] for one in results if isinstance(one, dict)],
         )
-    return _code(results)
-
-
-def _code(results: list[Json]) -> int:
-    words = [one.get("outcome") for one in results if isinstance(one, dict)]
-    if "unknown" in words:
-        return UNKNOWN
-    if "failed" not in words:
-        return 0
-    return PARTIAL if "ok" in words else 1
+    return results_code([one.get("outcome") for one in results if isinstance(one, dict)])
 
 
 @click.command()

@@ -6,7 +6,7 @@ cannot disagree. Must not perform anything, nor read a clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +33,7 @@ __all__ = [
     "RunView",
     "StepProgress",
     "fold",
+    "results_code",
     "start_view",
 ]
 
@@ -318,6 +319,15 @@ def _results(event: Event) -> tuple[JobResult, ...]:
         for each in (found if isinstance(found, list) else ())
         if isinstance(each, dict)
     )
+
+
+def results_code(words: Collection[object]) -> int:
+    """The exit code for failed jobs with these outcomes: 8 when one is unknown, 3 when some are ok, 1 when none is."""
+    if any(_outcome(word) is Outcome.UNKNOWN for word in words):
+        return 8
+    if Outcome.FAILED not in words:
+        return 0
+    return 3 if Outcome.OK in words else 1
 
 
 def _outcome(word: object) -> Outcome:

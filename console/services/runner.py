@@ -16,7 +16,7 @@ from threading import Event as Flag
 from console.domain.documents import Json
 from console.domain.environment import Host
 from console.domain.plan_codec import plan_hash
-from console.domain.runs import Event, EventKind, Outcome, PlannedStep
+from console.domain.runs import Event, EventKind, Outcome, PlannedStep, results_code
 from console.domain.untrusted import harmless
 from console.errors import LeaseLostError, LockHeldError, OpsconsoleError, RefusedError
 from console.ports import Shell
@@ -201,18 +201,17 @@ class Runner:
                 return Ending(
                     outcome=Outcome.FAILED,
                     detail=f"step {step.name} failed: {detail}",
-                    exit_code=8 if self._unknown(step) else 1,
+                    exit_code=self._code(step),
                     offers=self._offers(),
                 )
         return self._judge()
 
-    def _unknown(self, step: PlannedStep) -> bool:
-        """Whether of some failed job nobody could say what became of it."""
+    def _code(self, step: PlannedStep) -> int:
+        """What the run ends with for a step that failed: of failed jobs some may be ok, or of unknown end."""
         ended = self._ledger.last(EventKind.STEP_FINISHED, step=step.name)
         results = ended.data.get("results") if ended is not None else None
-        return isinstance(results, list) and any(
-            isinstance(one, dict) and one.get("outcome") == "unknown" for one in results
-        )
+        words = [one.get("outcome") for one in results if isinstance(one, dict)] if isinstance(results, list) else []
+        return results_code(words) or 1
 
     def _stopped(self, step: PlannedStep) -> Ending | None:
         """Why the next step must not begin, if it must not. Steps that have ended are passed over as they are."""

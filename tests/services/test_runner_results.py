@@ -1,4 +1,4 @@
-"""What a run of failed jobs ends with when nobody can say what became of one."""
+"""What a run of failed jobs ends with: as `failed retry` does, by what became of each."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from tests.services.test_failed_outcomes import ONE, TWO
 
 
 class Leaving:
-    """An empty table behind the Sql port, read once before the step and away afterwards when it `leaves`."""
+    """A table of `stays` behind the Sql port, read once before the step and away afterwards when it `leaves`."""
 
     dialect = "mysql"
 
-    def __init__(self, *, leaves: bool) -> None:
+    def __init__(self, *, leaves: bool, stays: tuple[str, ...] = ()) -> None:
         self.leaves = leaves
+        self.stays = stays
         self.down = False
+        self.asked = 0
 
     def query(
         self, statement: str, parameters: Mapping[str, object] | None = None, *, deadline: float = 5.0
@@ -32,21 +34,27 @@ class Leaving:
         if self.down:
             raise UnreachableError("the database is away")
         self.down = self.leaves
-        return []
+        self.asked += 1
+        # Both are there before the step.
+        there = (ONE, TWO) if self.stays and self.asked == 1 else self.stays
+        return [(one, number, "2026-01-01 00:00:00") for number, one in enumerate(there)]
 
     def close(self) -> None:
         pass
 
 
-@pytest.mark.parametrize(("leaves", "code"), [(True, 8), (False, 1)])
-def test_a_retry_of_which_something_is_unknown_ends_with_8(tmp_path: Path, *, leaves: bool, code: int) -> None:
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [(Leaving(leaves=True), 8), (Leaving(leaves=False), 1), (Leaving(leaves=False, stays=(ONE,)), 3)],
+)
+def test_a_retry_ends_with_what_became_of_the_jobs(tmp_path: Path, sql: Leaving, code: int) -> None:
     stage = Stage(tmp_path)
     stage.reach = FakeReach(
         stage.environment,
         shells=stage.shells,
         http=stage.http,
         facts=make_facts(),
-        sql={"mysql": Leaving(leaves=leaves)},
+        sql={"mysql": sql},
     )
     params: Json = {"do": "retry", "ids": [ONE, TWO]}
     retry = StepSpec(name="retry", kind="failed_jobs", params=params, on="primary", effect=Effect.ONCE)
