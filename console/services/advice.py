@@ -17,7 +17,10 @@ from console.domain.runs import PlannedStep
 from console.errors import OpsconsoleError, RefusedError
 from console.ports import Reach
 from console.services import survey as surveying
+from console.services.failed import open_table
 from console.services.survey import Survey
+
+_FEW = 1000
 
 
 def migration_advice(reach: Reach, action: Action, target: Target, found: Survey) -> list[str]:
@@ -47,6 +50,19 @@ def migration_advice(reach: Reach, action: Action, target: Target, found: Survey
         return [f"Which migrations {commit[:12]} brings is known once its code is on the host."]
     new = sorted(set(coming) - set(lists.get(current, ())))
     return [f"New migrations: {surveying.listed(new)}." if new else "No new migrations."]
+
+
+def prune_advice(reach: Reach, steps: Sequence[PlannedStep]) -> list[str]:
+    """How large the table is that pruning failed jobs reads: `failed_at` has no index, so every row is looked at."""
+    if not any(step.kind == "failed_jobs" and step.params.get("do") == "prune" for step in steps):
+        return []
+    try:
+        table = open_table(reach)
+        rows, exact = table.count(bound=_FEW)
+        shown = f"{rows:,}" if exact else f"~{max(rows, table.estimate()):,}"
+    except OpsconsoleError as error:
+        return [f"How many failed jobs there are could not be read: {error.what}"]
+    return [f"Failed jobs: {shown} rows to look at, piece by piece; what is old enough is archived, then pruned."]
 
 
 def cache_advice(reach: Reach, steps: Sequence[PlannedStep]) -> list[str]:

@@ -110,7 +110,7 @@ class FailedTable:
         try:
             return _int(self._query(f"select count(*) from {self._table}")[0][0]), True  # noqa: S608
         except DeadlineError:
-            return self._estimate(), False
+            return self.estimate(), False
 
     def show(self, uuid: str) -> FailedDetail:
         """One row, whole up to a million characters a body. UsageError when it is gone."""
@@ -147,7 +147,8 @@ class FailedTable:
     def _query(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         return self._sql.query(statement, parameters, deadline=self._deadline)
 
-    def _estimate(self) -> int:
+    def estimate(self) -> int:
+        """How many rows the server believes there are, without counting one."""
         if self._sql.dialect in ("mysql", "mariadb"):
             rows = self._query(
                 "select table_rows from information_schema.tables where table_schema = database() "

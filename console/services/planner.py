@@ -25,7 +25,7 @@ from console.domain.untrusted import Raw
 from console.errors import OpsconsoleError, RefusedError, RemoteError, UsageError
 from console.ports import Clock, Reach
 from console.services import survey as surveying
-from console.services.advice import cache_advice, key_advice, migration_advice
+from console.services.advice import cache_advice, key_advice, migration_advice, prune_advice
 from console.services.identity import prove_all
 from console.services.parallel import each
 from console.services.step_kinds import StepKinds
@@ -48,7 +48,7 @@ class Planner:
         params = resolve(action, given, scope)
         prove_all(reach)
         found = surveying.survey(reach)
-        target = self._target(action, params, reach, found)
+        target = self._target(action, params, given, reach, found)
         base = PlanContext(
             environment=environment,
             scope={**scope, "param": params},
@@ -60,7 +60,7 @@ class Planner:
         )
         steps, notes = self._steps(action, base)
         notes += migration_advice(reach, action, target, found)
-        notes += cache_advice(reach, steps) + key_advice(environment, self.variables)
+        notes += prune_advice(reach, steps) + cache_advice(reach, steps) + key_advice(environment, self.variables)
         gate, probed = self._gate(action, params, reach, refusing=target.creates)
         currents = {host.current for host in found.hosts}
         return Plan(
@@ -82,20 +82,25 @@ class Planner:
             made_at=self.clock.now(),
         )
 
-    def _target(self, action: Action, params: Mapping[str, Json], reach: Reach, found: Survey) -> Target:
+    def _target(
+        self, action: Action, params: Mapping[str, Json], given: Mapping[str, Json], reach: Reach, found: Survey
+    ) -> Target:
         verbs = [_verb(step) for step in action.steps]
         if "create" in verbs:
             names = [release.name for host in found.hosts for release in host.releases]
-            return self._new(params, reach, next_name(names, self.clock.now()), action)
+            return self._new(params, given, reach, next_name(names, self.clock.now()), action)
         if "link" not in verbs:
             return Target()
         return Target(release=_going_back(action, params, found))
 
-    def _new(self, params: Mapping[str, Json], reach: Reach, release: str, action: Action) -> Target:
+    def _new(
+        self, params: Mapping[str, Json], given: Mapping[str, Json], reach: Reach, release: str, action: Action
+    ) -> Target:
         source = reach.environment.app.source
         if source is None:
             raise UsageError("There is no code to deploy from.", fix="Set `app.source` of the environment.")
         if source.archive:
+            _refuse_ref(action, given)
             archive = surveying.read_archive(_chosen_archive(action, params) or source.archive)
             ref = posixpath.basename(archive.path)
             return Target(release=release, creates=True, commit=archive.sha256, ref=ref, archive=archive)
@@ -166,6 +171,17 @@ class Planner:
             return None, [*notes, "No probe is left for the gate: it is left out."]
         spec = action.gate
         return GateSpec(probes=judged, duration=spec.duration, every=spec.every, on_failure=spec.on_failure), notes
+
+
+def _refuse_ref(action: Action, given: Mapping[str, Json]) -> None:
+    """UsageError when a git ref was asked for where an archive is deployed: it would be passed over in silence."""
+    refs = [param.name for param in action.params if param.type is ParamType.GIT_REF and given.get(param.name)]
+    if refs:
+        raise UsageError(
+            f"--param {refs[0]} names a git ref, and this environment deploys an archive.",
+            done="Nothing was planned.",
+            fix="Leave it out, or set `app.source: {git: …}` of the environment.",
+        )
 
 
 def _chosen_archive(action: Action, params: Mapping[str, Json]) -> str:

@@ -39,6 +39,7 @@ from console.store.runs import Runs
 from tests.fakes.http import FakeHttp, answered
 from tests.fakes.reach import FakeReach, make_environment
 from tests.fakes.shell import FakeShell
+from tests.fakes.sql import FakeSql
 
 OPERATOR = Operator(uid=1000, login="op", host="bastion", origin="10.0.0.9")
 QUICK = Pace(look=0.03, first_look=0.01, starting=5.0, patience=5.0, question=10.0)
@@ -67,7 +68,9 @@ class Stage:
         self.clock = SystemClock()
         self.shells = {host: FakeShell(host) for host in HOSTS}
         self.http = FakeHttp(probe)
-        self.reach = FakeReach(self.environment, shells=self.shells, http=self.http)
+        self.reach = FakeReach(
+            self.environment, shells=self.shells, http=self.http, sql={"mysql": FakeSql(lambda *_: [(0,)])}
+        )
         self.audit = Audit(AuditRows(self.database), OPERATOR, self.clock, syslog=directory / "nosyslog")
         self.lost = Flag()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from console.services.advice import key_advice, shared_cache
 from console.services.planner import Planner, check_needs
 from console.steps import step_kinds
 from tests.fakes.reach import FakeReach, make_facts
+from tests.fakes.sql import FakeSql
 from tests.services.acting import DOTENV, HOSTS, OPERATOR, PINNED, Stage, action, protected, release, step
 
 COMMIT = "a" * 40
@@ -123,6 +126,33 @@ def test_a_deploy_from_git_resolves_its_ref(stage: Stage, tmp_path: Path) -> Non
     away = reach(stage, app=replace(stage.environment.app, source=replace(source, git="/nonexistent/x")))
     with pytest.raises(RemoteError, match="cannot read the repository"):
         planner(stage).plan(deploy, {}, away, OPERATOR)
+
+
+def test_a_ref_for_an_archive_is_refused_and_not_passed_over(stage: Stage) -> None:
+    with pytest.raises(UsageError, match="--param ref names a git ref") as caught:
+        stage.plan(shipped()["deploy"], ref="v1")
+    assert caught.value.exit_code == 2
+    assert stage.plan(shipped()["deploy"], ref="").release == "3"
+
+
+def test_pruning_says_how_many_rows_it_looks_at(stage: Stage) -> None:
+    def notes(rows: int) -> str:
+        with closing(sqlite3.connect(":memory:", check_same_thread=False)) as link:
+            link.execute("create table failed_jobs (id integer primary key)")
+            link.executemany("insert into failed_jobs values (?)", [(number + 1,) for number in range(rows)])
+            made = FakeReach(stage.environment, shells=stage.shells, sql={"mysql": FakeSql.on(link)})
+            return " ".join(planner(stage).plan(shipped()["cleanup"], {}, made, OPERATOR).notes)
+
+    assert "Failed jobs: 0 rows to look at" in notes(0)
+    assert "Failed jobs: 400 rows to look at" in notes(400)
+    assert "Failed jobs: ~5,000 rows to look at" in notes(5000)
+    away = FakeSql()
+    away.error = UnreachableError("the database is away")
+    made = FakeReach(stage.environment, shells=stage.shells, sql={"mysql": away})
+    assert "could not be read: the database is away" in " ".join(
+        planner(stage).plan(shipped()["cleanup"], {}, made, OPERATOR).notes
+    )
+    assert "Failed jobs" not in " ".join(stage.plan(shipped()["rollback"]).notes)
 
 
 def test_refs_are_never_guessed() -> None:
