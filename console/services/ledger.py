@@ -23,8 +23,11 @@ class Ledger:
         self._store = store
         self._journal = Journal(store, row.id, clock, lease)
         self._lock = RLock()
-        self._events = list(store.events(row.id))
-        self._view = fold(start_view(row), self._events)
+        self._events: list[Event] = []
+        self._newest: dict[tuple[EventKind, str | None, str | None], Event] = {}
+        self._view = start_view(row)
+        for event in store.events(row.id):
+            self._keep(event)
 
     @property
     def view(self) -> RunView:
@@ -91,12 +94,14 @@ class Ledger:
         self.note(EventKind.STEP_FINISHED, step=step, host=host, data=data)
 
     def last(self, *kinds: EventKind, step: str | None = None, host: str | None = None) -> Event | None:
-        """The newest event of these kinds (of a step, on a host)."""
-        for event in reversed(self.events):
-            if event.kind in kinds and step in (None, event.step) and host in (None, event.host):
-                return event
-        return None
+        """The newest event of these kinds (of a step, on a host); at once, however long the run has been."""
+        with self._lock:
+            found = [self._newest.get((kind, step, host)) for kind in kinds]
+        return max((event for event in found if event is not None), key=lambda event: event.seq, default=None)
 
     def _keep(self, event: Event) -> None:
         self._events.append(event)
+        for step in (event.step, None):
+            for host in (event.host, None):
+                self._newest[event.kind, step, host] = event
         self._view = fold(self._view, (event,))
