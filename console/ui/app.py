@@ -29,6 +29,7 @@ from console.domain.redact import Redactor
 from console.errors import OpsconsoleError
 from console.services.container import Services, ServicesFactory
 from console.ui import safety
+from console.ui.ahead import Ahead
 from console.ui.bridge import Bridge
 from console.ui.commands import bindings
 from console.ui.screens.main import MainScreen
@@ -59,6 +60,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.failure: OpsconsoleError | None = None
         self.crash: BaseException | None = None
         self._interrupted_at = float("-inf")
+        self._framed = False
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
         self._themes = load_themes(resources.themes())
@@ -70,6 +72,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.bridge = Bridge(self._later, self._deliver)
         names = tuple(each.name for each in self._themes)
         self.main = MainScreen(self.bridge, copy=self.copy_to_clipboard, painted=self._start_services, themes=names)
+        self._ahead = Ahead(lambda: self.main.expecting)
 
     # --- start -----------------------------------------------------------------------------------------------------
 
@@ -84,6 +87,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self._write(safety.SAVE_TITLE)
 
     def _start_services(self) -> None:
+        self._framed = True
         threading.Thread(target=self._build, name="services", daemon=True).start()
 
     def _build(self) -> None:
@@ -177,11 +181,25 @@ class ConsoleApp(App[None], inherit_bindings=False):
         Keys would otherwise travel to the focused widget and back while the next one is on its way already: of `:q`
         or `4x`, typed while the screen is busy, the second would reach the pane that the first has just left.
         """
-        if isinstance(event, events.Key) and not event.is_forwarded and not isinstance(self.focused, Input):
-            self.app_focus = True
-            if await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key):
+        if isinstance(event, events.Resize) and not self.is_headless:
+            event = safety.newest_size()
+            if event.size == self.screen.outer_size and self._framed:
+                # Made smaller and large again before anything was laid out: nothing to lay out, but the terminal has
+                # cut off what no longer fitted.
+                self.screen.refresh()
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            held = await self._ahead.holds(event.time)
+            if held and self.screen is self.main and event.key != "ctrl+c":
+                return
+            if not isinstance(self.focused, Input) and await self._bound(event.key):
                 return
         await super().on_event(event)
+
+    async def _bound(self, key: str) -> bool:
+        """Does what a key is bound to; whether it is."""
+        self.app_focus = True
+        self._ahead.begins((self.focused or self.main) if self.screen is self.main else None)
+        return await self._check_bindings(key, priority=True) or await self._check_bindings(key)
 
     def action_interrupt(self) -> None:
         """ctrl+c: closes what lies over the main screen; twice in two seconds it detaches."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import shutil
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 
 from rich.segment import Segment
+from textual import events
 from textual.color import Color
 from textual.filter import LineFilter
+from textual.geometry import Size
 
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
@@ -82,6 +85,16 @@ def title_sequence(title: str) -> str:
     return f"\x1b]2;{harmless(title)[:120]}\a"
 
 
+def newest_size() -> events.Resize:
+    """The terminal's size as it is now, whatever a size event says that is only dispatched now.
+
+    Textual measures and tells in a handler that a further signal interrupts: of quick resizes the newer size is then
+    told first, and the older one would stay on the screen.
+    """
+    size = Size(*shutil.get_terminal_size())
+    return events.Resize(size, size)
+
+
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
@@ -102,6 +115,9 @@ def crash_report(error: BaseException, folder: Path, redactor: Redactor) -> tupl
 
 
 def crash_folder(environ: Mapping[str, str]) -> Path:
-    """Where crash reports go: the user's state directory."""
-    state = environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path(environ.get("HOME", "/nonexistent"), ".local", "state")) / "opsconsole"
+    """Where crash reports go: the user's state directory. A relative XDG_STATE_HOME counts as unset, as its
+    specification says: it would mean another place with each working directory."""
+    state = environ.get("XDG_STATE_HOME", "")
+    return (
+        Path(state) if state.startswith("/") else Path(environ.get("HOME", "/nonexistent"), ".local", "state")
+    ) / "opsconsole"

@@ -25,6 +25,7 @@ from console.domain.releases import ReleaseReading
 from console.domain.runs import RunState
 from console.present.readings import judge, snapshots
 from console.services.container import Services
+from console.ui.ahead import Told
 from console.ui.banner import banner, starting
 from console.ui.bridge import Bridge, KeyPublished
 from console.ui.commands import bindings
@@ -338,6 +339,16 @@ class MainScreen(Screen[None]):
     @on(TextAsked)
     def _asked(self, message: TextAsked) -> None:
         self.line.ask(message.title, message.initial, message.then, each=message.each, cancelled=message.cancelled)
+
+    @on(Told)
+    def _told(self, message: Told) -> None:
+        message.stop()
+        message.arrived.set()
+
+    @property
+    def expecting(self) -> bool:
+        """Whether something that a key asked for is on its way: a plan, a job's details."""
+        return bool(self.acting and self.acting.busy) or any(pane.expecting for pane in self.panes.values())
 
     @property
     def line(self) -> LineInput:
