@@ -16,7 +16,7 @@ from console.domain.runs import (
     EventKind,
 )
 from console.domain.snapshot import Key, Snapshot
-from console.errors import UsageError
+from console.errors import UnreachableError, UsageError
 from console.ports import Publish
 from console.services.container import Services
 from tests.fakes.clock import FakeClock
@@ -137,6 +137,7 @@ class FakeFailedJobs:
         self.jobs: list[FailedJob] = []
         self.details: dict[str, FailedDetail] = {}
         self.pages: list[int | None] = []
+        self.broken = False
 
     def page(self, environment: str, *, below: int | None = None, where: FailedFilter | None = None) -> FailedPage:
         self.pages.append(below)
@@ -144,6 +145,11 @@ class FakeFailedJobs:
         shown = tuple(found[:100])
         more = shown[-1].id if len(found) > 100 else None
         return FailedPage(total=len(self.jobs), total_is_exact=True, next=more, jobs=shown)
+
+    def ids(self, environment: str, *, below: int, limit: int) -> tuple[int, ...]:
+        if self.broken:
+            raise UnreachableError("no link")
+        return tuple(job.id for job in self.jobs if job.id < below)[:limit]
 
     def show(self, environment: str, uuid: str) -> FailedDetail:
         if uuid in self.details:

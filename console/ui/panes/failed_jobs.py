@@ -6,6 +6,8 @@ main screen, which plans and confirms them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,6 +26,12 @@ from console.ui.commands import bindings
 from console.ui.messages import ActionChosen, DetailOpened, NoticeGiven
 from console.ui.pane import Attached, Pane
 from console.ui.widgets.record_table import RecordTable
+
+OLDER = 400
+"""Older jobs listed below the newest hundred, at most: nobody walks further by keys, `failed list` does; and as
+many are looked for again each second."""
+OVERDUE = 10.0
+"""Seconds after which older jobs that could not be looked for again count as stale."""
 
 
 class FailedJobsPane(Pane):
@@ -44,6 +52,8 @@ class FailedJobsPane(Pane):
         self._older: dict[int, FailedJob] = {}
         self._next: int | None = None
         self._loading = False
+        self._looking = False
+        self._seen_at = 0.0
 
     def compose(self) -> ComposeResult:
         """One table."""
@@ -57,7 +67,8 @@ class FailedJobsPane(Pane):
     def attach(self, attached: Attached) -> None:
         """Another environment: nothing loaded of it yet."""
         super().attach(attached)
-        self._newest, self._older, self._next, self._loading = None, {}, None, False
+        self._newest, self._older, self._next = None, {}, None
+        self._loading = self._looking = self.expecting = False
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -74,16 +85,30 @@ class FailedJobsPane(Pane):
             self._take(summary.page)
         jobs = self.jobs
         rows = group_rows(self.groups, now) if self.grouped else failed_rows(jobs, now)
+        if self._older:
+            since = mono - self._seen_at
+            fresh = replace(fresh, age=max(fresh.age or 0.0, since), stale=fresh.stale or since > OVERDUE)
         self.table.show(rows, mono=mono, stale=fresh.stale)
         self._say(summary, fresh, len(jobs))
 
     def _take(self, page: FailedPage) -> None:
-        self._newest = page
+        before, self._newest = self._newest, page
         if page.next is None or not page.jobs:
             self._older = {}
             self._next = None
         elif not self._older:
             self._next = page.next
+        elif before is not None and before is not page:
+            # What newer failures have pushed off the newest page goes on being listed.
+            lowest = page.jobs[-1].id
+            self._keep({**{job.id: job for job in before.jobs if job.id < lowest}, **self._older})
+
+    def _keep(self, jobs: dict[int, FailedJob]) -> None:
+        """The newest of these, as many as are kept; the end of the list goes on below them."""
+        kept = sorted(jobs, reverse=True)[:OLDER]
+        self._older = {id: jobs[id] for id in kept}
+        if len(kept) < len(jobs):
+            self._next = kept[-1]
 
     @property
     def jobs(self) -> tuple[FailedJob, ...]:
@@ -122,10 +147,33 @@ class FailedJobsPane(Pane):
             (total, "bold"), (f"  +{summary.since_hour} in the last hour" if summary.since_hour else "", "warning")
         )
 
-    def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Ages grow without news."""
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
+    def tick(self, mono: float) -> None:
+        """Ages grow without news, and older jobs are looked for again: nothing else tells of one that went."""
+        if self.attached is None:
+            return
+        self.refresh_from(self.attached.services)
+        lowest = self._newest.jobs[-1].id if self._newest and self._newest.jobs else 0
+        if not self._older or self._looking or self._loading:
+            return
+        self._looking = True
+        failed, name, asked = self.attached.services.failed, self.attached.environment.name, frozenset(self._older)
+
+        def seen(ids: tuple[int, ...]) -> None:
+            self._looking = False
+            gone = {id for id in asked - frozenset(ids) if id < lowest}
+            # Full, the answer ends before the oldest: below its end nothing is known to have gone.
+            end = ids[-1] if len(ids) == OLDER else 0
+            self._older = {id: job for id, job in self._older.items() if id not in gone or id < end}
+            self._seen_at = mono
+            self.refresh_from(services)
+
+        services = self.attached.services
+        self.attached.ask(
+            lambda: failed.ids(name, below=lowest, limit=OLDER), seen, lambda _: self._not_seen(), "failed ids"
+        )
+
+    def _not_seen(self) -> None:
+        self._looking = False
 
     def on_record_table_changed(self) -> None:
         """Marks and filters stand in the title."""
@@ -133,22 +181,29 @@ class FailedJobsPane(Pane):
             self.refresh_from(self.attached.services)
 
     def load_older(self) -> None:
-        """The next hundred, when there are more."""
+        """The next hundred, when there are more and they may be listed here."""
         if self.attached is None or self._loading or self._next is None:
             return
+        if len(self._older) >= OLDER:
+            told = f"the newest {count(len(self.jobs))} are listed here; opsconsole failed list goes on below them"
+            self.post_message(NoticeGiven(told))
+            return
         self._loading = True
+        mono = self.attached.services.clock.monotonic()
         failed, name, below = self.attached.services.failed, self.attached.environment.name, self._next
-        self.attached.ask(lambda: failed.page(name, below=below), self._loaded, self._not_loaded, "failed jobs")
+        then = partial(self._loaded, mono)
+        self.attached.ask(lambda: failed.page(name, below=below), then, self._not_loaded, "failed jobs")
 
-    def _loaded(self, page: FailedPage) -> None:
+    def _loaded(self, mono: float, page: FailedPage) -> None:
         self._loading = False
-        self._older.update({job.id: job for job in page.jobs})
+        self._seen_at = self._seen_at if self._older else mono
         self._next = page.next
+        self._keep({**self._older, **{job.id: job for job in page.jobs}})
         if self.attached is not None:
             self.refresh_from(self.attached.services)
 
     def _not_loaded(self, error: OpsconsoleError) -> None:
-        self._loading = False
+        self._loading = self.expecting = False
         self.post_message(NoticeGiven(harmless(error.what), "error"))
 
     # --- keys ------------------------------------------------------------------------------------------------------
@@ -200,6 +255,7 @@ class FailedJobsPane(Pane):
         if self.attached is None or not ids:
             return
         failed, name = self.attached.services.failed, self.attached.environment.name
+        self.expecting = True
         self.attached.ask(
             lambda: failed.show(name, ids[0]),
             self._show,
@@ -208,6 +264,7 @@ class FailedJobsPane(Pane):
         )
 
     def _show(self, detail: FailedDetail) -> None:
+        self.expecting = False
         local = self.attached.local_time if self.attached else False
         title = f"{short_class(detail.job.job.show(120))} · {harmless(detail.job.uuid)}"
         self.post_message(DetailOpened(title, failed_lines(detail, local=local)))
