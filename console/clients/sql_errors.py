@@ -7,6 +7,7 @@ secret.
 from __future__ import annotations
 
 import sqlite3
+import ssl
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,6 +24,7 @@ _CLOSED = (pymysql.err.InterfaceError, sqlite3.ProgrammingError)
 _TIME_LIMIT = frozenset((1969, 3024, 1317))
 _DENIED = frozenset((1044, 1045, 1698, 3118))
 _GONE = frozenset((2002, 2003, 2006, 2013, 2014, 2045, 2055, 1927, 1053, 1152, 1158, 1159, 1160, 1161, 4031))
+_NO_TLS = 2026
 _CROWDED = frozenset((1040, 1203, 1129, 1226))
 
 
@@ -59,6 +61,14 @@ def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool,
             fix="Check user and password under `database:`, or in the application's .env.",
         )
         return Failure(refused, Broken.YES, denied=True)
+    if code == _NO_TLS or _is_unproved(error):
+        unproved = UnreachableError(
+            f"{name}: the database did not prove who it is: {text}",
+            done="Nothing was read, and no password was sent.",
+            fix="Leave out `via: direct`: it is then reached through the host's SSH connection. "
+            "Or name who signed its certificate, `database: {ca: PATH}`.",
+        )
+        return Failure(unproved, Broken.YES)
     if code in _CROWDED:
         return Failure(UnreachableError(f"{name}: the database takes no more sessions: {text}"), Broken.YES)
     if code in _GONE or isinstance(error, (OSError, *_CLOSED)):
@@ -66,6 +76,12 @@ def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool,
     if "unable to open database file" in text:
         return Failure(UnreachableError(f"{name}: the database file cannot be opened"), Broken.YES)
     return Failure(QueryError(f"{name}: the database says: {text}{f' ({code})' if code else ''}"), Broken.NO)
+
+
+def _is_unproved(error: BaseException) -> bool:
+    """Whether a certificate was refused; the driver wraps that, and keeps it."""
+    inner = getattr(error, "original_exception", error)
+    return isinstance(inner, ssl.SSLCertVerificationError)
 
 
 def _late(name: str, allowed: float) -> DeadlineError:

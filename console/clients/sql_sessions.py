@@ -6,8 +6,10 @@ its time on the server, KILL QUERY, SQLite's progress handler. Must not translat
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import sqlite3
+import ssl
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
@@ -17,7 +19,8 @@ import pymysql
 from console.clients.names import Resolver
 from console.clients.sockets import DeadlineSocket, dial
 from console.domain.environment import SqlTarget, Via
-from console.errors import OpsconsoleError
+from console.domain.untrusted import harmless
+from console.errors import OpsconsoleError, QueryError
 from console.ports import Clock, Row, TunnelSocket
 
 _Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
@@ -26,7 +29,6 @@ _KILL_LIMIT = 2.0
 _LOCK_WAIT = 2
 _STEPS = 20_000
 _UNKNOWN_VARIABLE = 1193
-_LOOPBACK = ("/", "127.", "localhost", "::1")
 _NAMED = re.compile(r"(?<![:\w\\]):(\w+)")
 
 
@@ -88,9 +90,10 @@ class MySqlSession:
     def _sign_in(self, limit: float) -> tuple[_Connection, DeadlineSocket]:
         """A session and the socket it speaks through, signed in within `limit` s."""
         until = self._clock.monotonic() + limit
-        inner = self._open(limit)
         # The SSH connection encrypts already; another layer inside costs 60 ms a session.
-        private = self._target.via is Via.HOST or (self._target.socket or self._target.host).startswith(_LOOPBACK)
+        private = self._target.via is Via.HOST or bool(self._target.socket) or _is_own(self._target.host)
+        proving = None if private else _proving(self._name, self._target.ca)
+        inner = self._open(limit)
         sock = DeadlineSocket(inner, self._clock)
         sock.until = until
         connection = pymysql.connect(
@@ -101,6 +104,7 @@ class MySqlSession:
             database=self._target.database or None,
             charset="utf8mb4",
             autocommit=True,
+            ssl=proving,
             ssl_disabled=private,
             program_name="opsconsole",
             read_timeout=None if private else max(1, int(limit)),
@@ -184,6 +188,30 @@ class MySqlSession:
 
     def close(self) -> None:
         """Nothing is left after `interrupt`."""
+
+
+def _is_own(host: str) -> bool:
+    """Whether what is sent there never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost") or host.startswith("/")
+
+
+def _proving(name: str, ca: str) -> ssl.SSLContext:
+    """TLS to a server that proves its name by a certificate of `ca`, or of this machine's own store. The driver's own
+    way would take any certificate, and no TLS at all, and then hand over the password."""
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        raise QueryError(
+            f"{name}: the authority's file {harmless(ca)} cannot be used: {harmless(error.strerror or str(error))}",
+            done="Nothing was connected.",
+            fix="Correct `database: {ca: PATH}`: a PEM file.",
+        ) from error
+    # What database servers make for themselves lacks an extension that newer Pythons ask for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 class SqliteSession:

@@ -185,10 +185,15 @@ class DatabaseModel(Section):
     prefix: Line | None = None
     """What the application puts before its tables' names."""
     via: Literal["host", "direct"] | None = None
-    """From where the address is meant: through the application's host (the default), or from this machine."""
+    """From where the address is meant: through the application's host (the default), or from this machine, and then by
+    TLS only, unless it is a loopback address."""
+    ca: Local | None = None
+    """With `via: direct`: the PEM file of who signed the server's certificate, in place of this machine's own store."""
 
     @model_validator(mode="after")
     def _sqlite(self) -> DatabaseModel:
+        if self.ca is not None and self.via != "direct":
+            raise ValueError('takes "ca" only with via: direct')
         if self.driver == "sqlite":
             if self.file is None or self.via != "direct":
                 raise ValueError("can be SQLite only as {driver: sqlite, file: PATH, via: direct}")

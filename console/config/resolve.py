@@ -262,6 +262,7 @@ def _overrides(section: EnvironmentModel, base: Path) -> Mapping[str, Json]:
         if isinstance(part, dict):
             if isinstance(part.get("password"), str):
                 part["password"] = anchored(str(part["password"]), base)
-            if isinstance(part.get("file"), str):
-                part["file"] = _local(base, str(part["file"]))
+            for name in ("file", "ca"):
+                if isinstance(part.get(name), str):
+                    part[name] = _local(base, str(part[name]))
     return found

@@ -105,7 +105,8 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlTarget:
-    """One SQL database. `driver` is mysql, pgsql or sqlite; `file` is for sqlite only; `prefix` is the tables'."""
+    """One SQL database. `driver` is mysql, pgsql or sqlite; `file` is for sqlite only; `prefix` is the tables'; `ca` is
+    a PEM file on this machine, for an address that is dialled from here."""
 
     driver: str
     host: str = ""
@@ -117,6 +118,7 @@ class SqlTarget:
     file: str = ""
     prefix: str = ""
     via: Via = Via.HOST
+    ca: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ def _override_sql(facts: AppFacts, stated: Mapping[str, Json], resolve: Resolve)
         file=text(stated, "file", base.file),
         prefix=text(stated, "prefix", base.prefix),
         via=Via(text(stated, "via", base.via.value)),
+        ca=text(stated, "ca", base.ca),
     )
     return replace(
         facts,

@@ -147,6 +147,7 @@ stat: 5
             "6:19: a second health question has the name of number 1; give it a name",
         ),
         ("    database: {driver: sqlite, file: x}\n", '5:15: "database" can be SQLite only as'),
+        ("    database: {ca: x.pem}\n", '5:15: "database" takes "ca" only with via: direct'),
         ("    database: {file: x}\n", '5:15: "database" takes "file" only with driver sqlite'),
         ("    redis: {password: keyring:x}\n", '5:23: "password" cannot be a keyring reference yet'),
         ("    redis: {password: 12345}\n", '5:23: "password" must be text; put quotes around it'),
