@@ -182,6 +182,8 @@ class RunView:
     steps: tuple[StepProgress, ...] = ()
     question: Question | None = None
     lock_held: bool = False
+    held_by: str = ""
+    """Who wants it to hold before its next step; empty when it goes on."""
     lost_links: tuple[str, ...] = ()
     gate: Mapping[str, str] = field(default_factory=dict)
     gate_decision: str = ""
@@ -261,7 +263,7 @@ def _confirmed(view: RunView, _event: Event) -> RunView:
 
 
 def _started(view: RunView, event: Event) -> RunView:
-    return replace(view, state=RunState.RUNNING, started_at=view.started_at or event.at, question=None)
+    return replace(view, state=RunState.RUNNING, started_at=view.started_at or event.at, question=None, held_by="")
 
 
 def _lock(view: RunView, event: Event) -> RunView:
@@ -355,7 +357,12 @@ def _needed(view: RunView, event: Event) -> RunView:
     return replace(view, state=RunState.NEEDS_OPERATOR, question=question)
 
 
-def _answered(view: RunView, _event: Event) -> RunView:
+def _answered(view: RunView, event: Event) -> RunView:
+    asked = _text(event, "request")
+    if asked in ("hold", "go", "skip") and not event.data.get("ignored"):
+        # A wish is no answer: what the run has asked it still asks.
+        held = {"hold": _text(event, "who") or "somebody", "go": ""}
+        return replace(view, held_by=held.get(asked, view.held_by))
     return replace(view, state=RunState.RUNNING, question=None)
 
 
@@ -368,6 +375,7 @@ def _ended(view: RunView, event: Event) -> RunView:
         offers=_words(event, "offers"),
         finished_at=event.at,
         question=None,
+        held_by="",
     )
 
 

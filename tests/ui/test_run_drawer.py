@@ -98,6 +98,34 @@ async def test_abort_is_typed_and_hold_goes_on_again(world: FakeWorld) -> None:
         assert world.runs.asks == [(run, "abort", ""), (run, "hold", ""), (run, "go", "")]
 
 
+async def test_a_hold_is_the_runs_own_on_whatever_screen_looks_at_it(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="hold", who="ben@bastion", body="")
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: "held by ben@bastion: h goes on" in screen.text)
+        await screen.press("h")
+        await screen.until(lambda: world.runs.asks == [(run, "go", "")])
+        world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="go", who="ops1@bastion", body="")
+        await screen.until(lambda: "q leaves it running" in screen.text and "held by" not in screen.text)
+        world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="hold", who="ben@bastion", body="")
+        await screen.until(lambda: "held by ben@bastion" in screen.text)
+        world.runs.add(run, EventKind.RUN_STARTED, pid=7)
+        await screen.until(lambda: "held by" not in screen.text)
+        await screen.press("h")
+        await screen.until(lambda: world.runs.asks[1:] == [(run, "hold", "")])
+
+
+async def test_a_hold_takes_no_question_away(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.OPERATOR_NEEDED, "migrate", question="Did it finish?", choices=["done", "failed"])
+    async with driven(world) as screen:
+        await screen.press("0")
+        world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="hold", who="ben@bastion", body="")
+        await screen.until(lambda: "held by ben@bastion" in screen.text)
+        assert "Did it finish?" in screen.text and "needs operator" in screen.text
+
+
 async def test_o_shows_the_whole_output_harmlessly(world: FakeWorld) -> None:
     run = start_deploy(world, "production")
     world.runs.outputs[run, "migrate", "web1"] += b"\x1b]0;owned\x07 [bold]not markup[/bold]\n"

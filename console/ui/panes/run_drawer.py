@@ -52,7 +52,7 @@ class RunDrawer(Pane):
         super().__init__()
         self.view: RunView | None = None
         self._run: int | None = None
-        self._held = False
+        self._wished: bool | None = None
         self._shape: tuple[object, ...] = ()
         self._step = ""
 
@@ -75,7 +75,7 @@ class RunDrawer(Pane):
     def attach(self, attached: Attached) -> None:
         """Forgets the run of the environment that was left."""
         super().attach(attached)
-        self._run, self.view, self._shape, self._held, self._step = None, None, (), False, ""
+        self._run, self.view, self._shape, self._wished, self._step = None, None, (), None, ""
 
     def concerns(self, key: Key) -> bool:
         """Any run's news: the newest run may be another one now."""
@@ -100,7 +100,9 @@ class RunDrawer(Pane):
         if self._run is None:
             self._show_none()
             return
-        self.view = services.runs.view(self._run)
+        before, self.view = self.view, services.runs.view(self._run)
+        if before is None or before.run != self.view.run or bool(self.view.held_by) == self._wished:
+            self._wished = None
         self._draw(services)
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
@@ -136,7 +138,7 @@ class RunDrawer(Pane):
         self.query_one(TextView).show(self._tail(services, view))
         self.show_border(
             extra=((str(view.run), "bold"), *run_title(view, now)),
-            note="" if view.state is RunState.FINISHED else "q leaves it running",
+            note=_note(view),
         )
         word, state = run_state(view)
         self.show_summary(
@@ -204,8 +206,10 @@ class RunDrawer(Pane):
         if self.view is None or self.view.state is RunState.FINISHED:
             self.post_message(NoticeGiven("no run is going on", "warning"))
             return
-        self._held = not self._held
-        self._ask("hold" if self._held else "go", "", "holds before its next step" if self._held else "goes on")
+        # The run's own events say whether it holds; a wish of a moment ago may not be among them yet.
+        hold = not (bool(self.view.held_by) if self._wished is None else self._wished)
+        self._wished = hold
+        self._ask("hold" if hold else "go", "", "holds before its next step" if hold else "goes on")
 
     def action_output(self) -> None:
         """The whole output of the step under the cursor, as far as it is kept at hand."""
@@ -237,6 +241,7 @@ class RunDrawer(Pane):
         )
 
     def _failed(self, error: OpsconsoleError) -> None:
+        self._wished = None
         self._say(harmless(error.what), "error")
 
     def _say(self, text: str, state: str) -> None:
@@ -245,6 +250,13 @@ class RunDrawer(Pane):
     def copy_command(self) -> str:
         """How to see this run on the command line."""
         return f"opsconsole runs show {self.view.run}" if self.view else ""
+
+
+def _note(view: RunView) -> str:
+    """What is good to know while it goes on."""
+    if view.state is RunState.FINISHED:
+        return ""
+    return f"held by {harmless(view.held_by)}: h goes on" if view.held_by else "q leaves it running"
 
 
 def _ending(view: RunView) -> list[Line]:
