@@ -17,6 +17,8 @@ from console.errors import UsageError
 
 ALLOW_FAILING = "allow_failing"
 """The parameter every action with a gate takes: names of probes that may fail before step 1."""
+ALLOW_ATTACHED = "allow_attached"
+"""The parameter every action with `once` steps takes: hosts where nothing can detach a command, and they may run so."""
 
 _DURATION = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
@@ -29,7 +31,7 @@ def resolve(action: Action, given: Mapping[str, Json], scope: Scope) -> dict[str
     """Every parameter of `action` with its typed value; defaults may hold templates. UsageError names what is wrong."""
     known = [param.name for param in action.params] + ([ALLOW_FAILING] if action.gate else [])
     for name in given:
-        if name not in known:
+        if name not in (*known, ALLOW_ATTACHED):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"It takes: {', '.join(known) or 'none'}."
             raise UsageError(f"The action {action.name} has no parameter {name}.", fix=hint)
@@ -46,6 +48,8 @@ def resolve(action: Action, given: Mapping[str, Json], scope: Scope) -> dict[str
         values[param.name] = coerce(param, value)
     if action.gate:
         values[ALLOW_FAILING] = list(_texts(given.get(ALLOW_FAILING)))
+    if consent := _texts(given.get(ALLOW_ATTACHED)):
+        values[ALLOW_ATTACHED] = list(consent)
     return values
 
 

@@ -58,7 +58,8 @@ class Pace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What is to be done on one host. `prepare` runs before the intent and its result is noted with it; `conclude`
-    sees that again afterwards and may judge the end anew. What is not `abortable` (a way back) heeds no abort."""
+    sees that again afterwards and may judge the end anew. What is not `abortable` (a way back) heeds no abort.
+    `attached` consents to a `once` step that may die with the link."""
 
     step: str
     kind: str
@@ -70,6 +71,7 @@ class Work:
     timeout: float
     when: str = ""
     abortable: bool = True
+    attached: bool = False
     secrets: Callable[[], tuple[Secret, ...]] = tuple
     prepare: Prepare | None = None
     conclude: Conclude | None = None
@@ -275,7 +277,8 @@ class _Watch:
                 attached=attached,
             )
             answer = self._ask(text, 30.0, parse_start)
-            if answer.start is Start.UNDETACHABLE and self._work.effect is not Effect.ONCE and not attached:
+            may = self._work.attached or self._work.effect is not Effect.ONCE
+            if answer.start is Start.UNDETACHABLE and may and not attached:
                 attached = True
                 continue
             if answer.start in (Start.UNDETACHABLE, Start.FAILED):

@@ -26,6 +26,7 @@ from console.errors import OpsconsoleError, RefusedError, RemoteError, UsageErro
 from console.ports import Clock, Reach
 from console.services import survey as surveying
 from console.services.advice import cache_advice, key_advice, migration_advice, prune_advice
+from console.services.detaching import detaching_advice
 from console.services.identity import prove_all
 from console.services.parallel import each
 from console.services.step_kinds import StepKinds
@@ -60,7 +61,12 @@ class Planner:
         )
         steps, notes = self._steps(action, base)
         notes += migration_advice(reach, action, target, found)
-        notes += prune_advice(reach, steps) + cache_advice(reach, steps) + key_advice(environment, self.variables)
+        notes += (
+            detaching_advice(reach, steps, params)
+            + prune_advice(reach, steps)
+            + cache_advice(reach, steps)
+            + key_advice(environment, self.variables)
+        )
         gate, probed = self._gate(action, params, reach, refusing=target.creates)
         currents = {host.current for host in found.hosts}
         return Plan(

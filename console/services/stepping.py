@@ -19,6 +19,7 @@ from console.domain.untrusted import Raw
 from console.errors import UsageError
 from console.services.comparing import undo_name
 from console.services.desk import Answer, Desk
+from console.services.detaching import consented
 from console.services.failed_outcomes import FailedOutcomes
 from console.services.links import LinkGoneError, ParkedError
 from console.services.loop import Captured, capture
@@ -118,6 +119,7 @@ class Stepper:
             effect=step.effect,
             timeout=step.timeout,
             when=when,
+            attached=consented(self._means.row.plan.params, script.host),
             secrets=lambda: tuple(self._means.reach.secret(reference) for reference in step.secrets),
             prepare=prepare,
             conclude=conclude,

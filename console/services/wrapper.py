@@ -123,6 +123,16 @@ def start_text(
     return _text(values, PRELUDE + files + START)
 
 
+def detaching_text() -> str:
+    """The text that asks whether anything on the host can detach a command; it changes nothing."""
+    return _text({}, PRELUDE + 'oc_choose\necho "opsconsole-mode $oc_mode"\n')
+
+
+def parse_detaching(done: Completed) -> bool:
+    """Whether something can. No clear answer counts as yes: a start asks again, and refuses."""
+    return _answer(done.stdout, b"opsconsole-mode ") != "attached"
+
+
 def observe_text(step: RemoteStep, *, offset: int = 0, limit: int = 65536) -> str:
     """The text that looks at a step and sends at most `limit` bytes of its output from `offset` on."""
     return _text({**_where(step), "oc_offset": str(offset), "oc_limit": str(limit)}, PRELUDE + OBSERVE)

@@ -110,6 +110,15 @@ def test_every_answer_of_a_host_has_one_meaning(
         assert host.started == 1
 
 
+def test_a_once_step_runs_attached_where_the_plan_consents(stage: Stage) -> None:
+    host = Host(["undetachable", "started attached"], [OK])
+    performer, ledger, work = build(stage, host)
+    assert performer.perform(replace(work, attached=True)).outcome is Outcome.OK
+    started = ledger.last(EventKind.STEP_STARTED)
+    assert started is not None and started.data["detached"] is False
+    assert host.started == 2
+
+
 def test_what_was_started_and_has_vanished_is_never_started_again(stage: Stage) -> None:
     host = Host(["started detached"], ["absent 0 - - -\n"])
     performer, ledger, work = build(stage, host)

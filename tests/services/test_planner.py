@@ -18,11 +18,14 @@ from console.domain.actions import Action, Effect, Param, ParamType, StepSpec
 from console.domain.environment import CodeSource, QueueConnection, RedisTarget, SqlTarget, Tier
 from console.domain.git import resolve_ref
 from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
+from console.domain.runs import Outcome
 from console.errors import IdentityError, RefusedError, RemoteError, UnreachableError, UsageError
+from console.ports import Completed
 from console.services.advice import key_advice, shared_cache
 from console.services.planner import Planner, check_needs
 from console.steps import step_kinds
 from tests.fakes.reach import FakeReach, make_facts
+from tests.fakes.shell import FakeShell
 from tests.fakes.sql import FakeSql
 from tests.services.acting import DOTENV, HOSTS, OPERATOR, PINNED, Stage, action, protected, release, step
 
@@ -153,6 +156,54 @@ def test_pruning_says_how_many_rows_it_looks_at(stage: Stage) -> None:
         planner(stage).plan(shipped()["cleanup"], {}, made, OPERATOR).notes
     )
     assert "Failed jobs" not in " ".join(stage.plan(shipped()["rollback"]).notes)
+
+
+def test_a_host_that_cannot_detach_wants_consent_for_once_steps(stage: Stage, tmp_path: Path) -> None:
+    # A PATH with the applets a step needs, and nothing that makes a session of its own.
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in (
+        "sh",
+        "cat",
+        "mkdir",
+        "mv",
+        "rm",
+        "rmdir",
+        "ls",
+        "sleep",
+        "date",
+        "tail",
+        "head",
+        "wc",
+        "find",
+        "sort",
+    ):
+        (bare / name).symlink_to(shutil.which(name) or name)
+    tried = action(step("one", "echo done >>done; echo here"))
+
+    class BareShell(FakeShell):
+        def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
+            text = f"PATH={bare}\n{script}" if "oc_choose" in script else script
+            return super().run(text, deadline=deadline, limit=limit)
+
+    stage.shells["web2"] = stage.reach.shells["web2"] = BareShell("web2")
+    with pytest.raises(RefusedError, match="Nothing on web2 can detach a command") as caught:
+        stage.plan(tried)
+    assert "--param allow_attached=web2" in caught.value.fix
+    with pytest.raises(RefusedError):
+        stage.plan(tried, allow_attached="web1")
+    plan = stage.plan(tried, allow_attached="web2")
+    assert "Steps on web2 may die with the link" in " ".join(plan.notes)
+    assert plan_hash(plan) != plan_hash(replace(plan, params={}))
+    code, view = stage.run(plan)
+    assert (code, view.outcome) == (0, Outcome.OK), view.detail
+    assert [(stage.directory / name / "done").read_text() for name in HOSTS] == ["done\n", "done\n"]
+    detached = {
+        event.host: event.data["detached"] for event in stage.store.events(view.run) if event.kind == "step_started"
+    }
+    assert detached == {"web1": True, "web2": False}
+    # A step that may be repeated asks for nothing.
+    assert stage.plan(action(step("two", "true", effect=Effect.IDEMPOTENT))).params == {}
 
 
 def test_refs_are_never_guessed() -> None:
