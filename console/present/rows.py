@@ -165,7 +165,7 @@ def _queue_row(queue: QueueDepth, trend: Trend | None, *, twice: bool) -> Row:
     oldest = queue.oldest_ready_seconds
     late = "error" if oldest is not None and oldest >= 600 else "warning" if oldest and oldest >= 120 else ""
     troubled = "warning" if queue.paused or late or queue.stuck else ""
-    name = harmless(queue.queue) + (f" · {harmless(queue.connection)}" if twice else "")
+    name = harmless(queue.queue) + (f"·{harmless(queue.connection)}" if twice else "")
     if queue.paused:
         name = f"{text.PAUSED} {name}"
     return Row(

@@ -57,7 +57,7 @@ def _palette(screen: MainScreen) -> None:
 def _help(screen: MainScreen) -> None:
     from console.ui.screens.help import HelpScreen
 
-    screen.app.push_screen(HelpScreen())
+    screen.app.push_screen(HelpScreen(screen.acting.names if screen.acting else ()))
 
 
 def _refresh(screen: MainScreen) -> None:

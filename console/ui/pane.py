@@ -99,6 +99,10 @@ class Pane(Widget):
         """The widget that takes the focus; the pane itself unless a child can."""
         return next((child for child in self.query("*") if child.can_focus and child.display), self)
 
+    def hints(self) -> tuple[str, ...]:
+        """The command ids to name in the border now."""
+        return self.HINTS
+
     def copy_text(self) -> str:
         """What `y` copies: harmless text of the current row."""
         return ""
@@ -175,7 +179,7 @@ class Pane(Widget):
 
     def _foot(self, focused: bool) -> str:
         """The note, and as many of the keys as fit beside it while the pane is focused."""
-        hints = list(self.HINTS) if focused else []
+        hints = list(self.hints()) if focused else []
         while hints and len(hint(hints)) + len(self._note) + 9 > self.size.width:
             hints.pop()
         return "  ·  ".join(part for part in (hint(hints), self._note) if part)

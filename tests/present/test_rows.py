@@ -103,7 +103,7 @@ def test_the_drain_is_an_estimate_from_own_history() -> None:
 def test_queues_of_one_name_on_two_connections_say_which() -> None:
     other = replace(make_queues(), connection="other", queues=(replace(queue("default", 1, 0, 0), connection="other"),))
     names = [cells(row)[0] for row in queue_rows((make_queues(), other), {})]
-    assert "default · redis" in names and "default · other" in names
+    assert "default·redis" in names and "default·other" in names
 
 
 def test_probes_show_latency_while_well_and_reasons_when_not() -> None:

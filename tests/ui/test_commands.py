@@ -17,6 +17,7 @@ def test_ids_are_unique_and_every_row_is_complete() -> None:
     assert len(ids) == len(set(ids))
     for each in COMMANDS:
         assert each.keys and each.title and each.help and each.where in WHERE
+        assert len(each.help) <= 40, "the help has two columns at 120"
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids="-".join)

@@ -206,6 +206,9 @@ async def test_help_shows_the_command_table(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, HelpScreen) and "Everywhere" in screen.text)
+        assert "Deploy: shows the plan, then asks" in screen.text and "Backup" not in screen.text, (
+            "there is no such action here"
+        )
         await screen.press("escape")
         assert screen.app.screen is screen.main
 

@@ -153,6 +153,27 @@ async def test_a_small_screen_shows_the_drawer_alone(world: FakeWorld) -> None:
         assert "migrate" in screen.text and "1 Environments" in screen.text and "PROTECTED" in screen.text
 
 
+@pytest.mark.parametrize("close", ["0", "escape"])
+async def test_closing_the_drawer_leads_back_to_the_pane_before(world: FakeWorld, close: str) -> None:
+    start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("4", "0")
+        assert screen.main.focused_pane == 0
+        await screen.press(close)
+        assert screen.main.focused_pane == 4 and screen.main.focused is screen.table(4)
+
+
+async def test_the_drawer_names_only_keys_that_the_run_still_takes(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: "o output  h hold  X abort" in screen.text and "a answer" not in screen.text)
+        world.runs.add(run, EventKind.OPERATOR_NEEDED, "migrate", question="Did it finish?", choices=["done"])
+        await screen.until(lambda: "a answer  o output" in screen.text)
+        world.runs.add(run, EventKind.RUN_FINISHED, outcome="ok")
+        await screen.until(lambda: "o output ─" in screen.text and "h hold" not in screen.text)
+
+
 async def test_quitting_leaves_the_run_alone(world: FakeWorld) -> None:
     start_deploy(world, "production")
     async with driven(world) as screen:

@@ -132,7 +132,8 @@ class FailedJobsPane(Pane):
         extra = [(total, "bold" if page.total and not fresh.stale else "dim")]
         if summary.since_hour:
             extra.append((f"+{summary.since_hour}/h", "dim" if fresh.stale else "warning"))
-        extra.append(("by cause" if self.grouped else "", "dim"))
+        if self.grouped:
+            extra.append(("by cause", "dim"))
         if self.table.marked:
             extra.append((f"{len(self.table.marked)} marked", "accent"))
         if self.table.pattern:

@@ -44,7 +44,7 @@ class RunDrawer(Pane):
     TITLE = "Run"
     WHERE = "drawer"
     KINDS = frozenset({"run", "runs"})
-    HINTS = ("run.output", "run.hold", "run.abort", "run.answer")
+    HINTS = ("run.output", "run.hold", "run.abort")
     EMPTY = "no run yet: D plans a deploy, and asks before anything happens"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("drawer")]
 
@@ -67,6 +67,12 @@ class RunDrawer(Pane):
     def table(self) -> RecordTable:
         """The steps."""
         return self.query_one(RecordTable)
+
+    def hints(self) -> tuple[str, ...]:
+        """Only what this run still takes, what it waits for first."""
+        if self.view is None or self.view.state is RunState.FINISHED:
+            return ("run.output",) if self.view else ()
+        return ("run.answer", *self.HINTS) if self.view.question else self.HINTS
 
     def focus_target(self) -> Widget:
         """The steps."""

@@ -5,6 +5,7 @@ Owns the layout of help. Must not declare a key.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,11 +19,11 @@ from console.ui.commands import WHERE, bindings, commands
 from console.ui.widgets.text_view import TextView
 
 
-def help_lines(width: int) -> tuple[Line, ...]:
-    """The table as lines; in two columns from 100 characters."""
+def help_lines(width: int, actions: Collection[str]) -> tuple[Line, ...]:
+    """The table as lines; in two columns from 100 characters. Keys of other actions than these do nothing here."""
     blocks: list[list[Line]] = []
     for where, heading in WHERE.items():
-        rows = commands(where)
+        rows = [row for row in commands(where) if not row.production or row.production in actions]
         if not rows:
             continue
         block: list[Line] = [((heading, "accent-bold"),)]
@@ -57,6 +58,10 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("help")]
 
+    def __init__(self, actions: Collection[str]) -> None:
+        super().__init__()
+        self._actions = frozenset(actions)
+
     def compose(self) -> ComposeResult:
         """One bordered text."""
         with Vertical(classes="dialog -full -broad") as box:
@@ -67,7 +72,7 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Lays the columns out for this width."""
         view = self.query_one(TextView)
-        self.call_after_refresh(lambda: view.show(help_lines(view.size.width - 2)))
+        self.call_after_refresh(lambda: view.show(help_lines(view.size.width - 2, self._actions)))
 
     def action_close(self) -> None:
         """Closes."""

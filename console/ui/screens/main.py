@@ -79,6 +79,7 @@ class MainScreen(Screen[None]):
         self.zoomed = False
         self.drawer_open = False
         self.focused_pane = 1
+        self._pane_before = 1
         self.panes: dict[int, Pane] = {}
         self._keys: set[Key] = set()
         self._due = False
@@ -271,6 +272,7 @@ class MainScreen(Screen[None]):
     def focus_pane(self, number: int) -> None:
         """Gives the focus to a pane; 0 is the drawer."""
         pane: Pane = self.drawer if number == 0 else self.panes[number]
+        self._pane_before = self.focused_pane or self._pane_before
         self.focused_pane = number
         self._stand()
         # At once: a key typed right behind the pane's digit is already meant for that pane.
@@ -302,7 +304,7 @@ class MainScreen(Screen[None]):
         if wanted:
             self.focus_pane(0)
         else:
-            self.focus_pane(self.focused_pane or 1)
+            self.focus_pane(self.focused_pane or self._pane_before)
         self._draw_footer()
 
     def back(self) -> None:
