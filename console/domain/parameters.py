@@ -13,6 +13,7 @@ from console.domain.actions import Action, Param, ParamType
 from console.domain.documents import Json
 from console.domain.shellwords import Kind, Typed, refused
 from console.domain.templates import Scope, fill
+from console.domain.untrusted import harmless
 from console.errors import UsageError
 
 ALLOW_FAILING = "allow_failing"
@@ -112,7 +113,10 @@ def _typed(kind: Kind) -> Callable[[Json], str]:
 
 def _uuids(value: Json) -> list[Json]:
     ids = list(dict.fromkeys(_texts(value)))
-    if not ids or any(refused(Kind.UUID, one) for one in ids):
+    wrong = next((one for one in ids if refused(Kind.UUID, one)), "")
+    if wrong:
+        raise ValueError(f"{harmless(wrong[:60])} is no id of a failed job; `failed list` shows them")
+    if not ids:
         raise ValueError("ids of failed jobs, separated by commas")
     if len(ids) > MOST_IDS:
         raise ValueError(f"at most {MOST_IDS} ids at once")

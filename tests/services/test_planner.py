@@ -15,7 +15,7 @@ import pytest
 
 from console.config.actions import read_actions
 from console.domain.actions import Action, Effect, Param, ParamType, StepSpec
-from console.domain.environment import CodeSource, QueueConnection, RedisTarget, SqlTarget, Tier
+from console.domain.environment import CodeSource, Layout, QueueConnection, RedisTarget, SqlTarget, Tier
 from console.domain.git import resolve_ref
 from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
 from console.domain.runs import Outcome
@@ -276,6 +276,16 @@ def test_a_host_before_its_first_release_proves_itself_by_the_env_that_waits_for
     (stage.directory / "web2/current").symlink_to("releases/gone")
     with pytest.raises(RefusedError, match="web2 has no application"):
         planner(stage).plan(shipped()["deploy"], {}, reach, OPERATOR)
+
+
+def test_a_tree_without_an_application_has_nothing_that_waits_for_it(stage: Stage) -> None:
+    pinned = protected(stage)
+    place = str(stage.directory / "nothing/here")
+    hosts = tuple(replace(host, path=place) for host in pinned.hosts)
+    tree = replace(pinned, hosts=hosts, app=replace(pinned.app, layout=Layout.IN_PLACE))
+    with pytest.raises(RefusedError, match="web1 has no application") as caught:
+        planner(stage).plan(action(step("one", "true")), {}, FakeReach(tree, shells=stage.shells), OPERATOR)
+    assert "app.path" in caught.value.fix and "first deploy" not in caught.value.fix
 
 
 def test_what_a_protected_environment_refuses(stage: Stage) -> None:
