@@ -14,7 +14,7 @@ from console.domain.environment import AppSpec, CodeSource
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import Confirmation
 from console.domain.runs import EventKind, RunState
-from console.ports import Lease
+from console.ports import Clock, Lease
 from console.services.leases import new_holder
 from console.services.planner import Planner, as_offered
 from console.services.runs import LiveRuns, RunDesk, lease_name, store_confirmed
@@ -22,6 +22,7 @@ from console.services.windows import SessionWindows
 from console.steps import step_kinds
 from console.store.leases import Leases
 from console.store.windows import WindowRows
+from tests.fakes.clock import FakeClock
 from tests.fakes.reach import make_environment
 from tests.services.acting import OPERATOR, Stage, action, step
 
@@ -44,10 +45,11 @@ class WatchedLeases(Leases):
 class Watcher:
     """Runs being followed, and every state that anybody who listens has seen."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, clock: Clock | None = None) -> None:
         self.stage = stage
         self.leases = WatchedLeases(stage.database)
         self.seen: list[RunState] = []
+        self.started: list[int] = []
         windows = SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock)
         desk = RunDesk(
             environments=(stage.environment,),
@@ -59,8 +61,8 @@ class Watcher:
             planner=Planner(kinds=step_kinds(), clock=stage.clock),
             reach=lambda _name: stage.reach,
             operator=OPERATOR,
-            clock=stage.clock,
-            start=lambda _run: None,
+            clock=clock or stage.clock,
+            start=self.started.append,
         )
         self.runs = LiveRuns(desk, self._published)
         plan = stage.plan(action(step("one", "true")))
@@ -135,6 +137,29 @@ def test_a_runner_that_is_gone_is_said_to_be(watcher: Watcher) -> None:
     until(lambda: RunState.NEEDS_OPERATOR in watcher.seen)
     question = watcher.runs.view(watcher.run).question
     assert question is not None and question.choices == ("resume", "abort")
+
+
+def test_a_runner_that_died_on_another_machine_is_noticed_and_replaced_by_whoever_speaks(tmp_path: Path) -> None:
+    stage, clock = Stage(tmp_path), FakeClock()
+    watcher = Watcher(stage, clock)
+    try:
+        watcher.leases.take(lease_name(watcher.run), "elsewhere boot 1 1 x")
+        watcher.note(EventKind.RUN_STARTED)
+        watcher.runs.follow(watcher.run)
+        assert watcher.runs.view(watcher.run).state is RunState.RUNNING
+        watcher.runs.start_following()
+
+        def noticed() -> bool:
+            clock.advance(0.25)
+            return RunState.NEEDS_OPERATOR in watcher.seen
+
+        until(noticed)
+        assert watcher.started == []
+        watcher.runs.ask(watcher.run, "answer", "resume")
+        assert watcher.started == [watcher.run]
+    finally:
+        watcher.runs.close()
+        stage.close()
 
 
 ASKING = Action(
