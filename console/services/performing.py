@@ -22,6 +22,7 @@ from console.ports import Clock, Completed
 from console.services.desk import Desk
 from console.services.ledger import Ledger
 from console.services.links import LinkGoneError, Links, ParkedError
+from console.services.masking import blotted, masked
 from console.services.wrapper import (
     GRACE,
     Observation,
@@ -37,7 +38,6 @@ from console.services.wrapper import (
 
 MOST_ATTEMPTS = 3
 _TRIES = 8
-_SHORTEST = 4
 T = TypeVar("T")
 CAP = 8 * 1024 * 1024
 """Bytes of output fetched of one step on one host; the rest stays there."""
@@ -313,25 +313,17 @@ class _Watch:
         return seen
 
     def _masked(self, seen: Observation) -> Observation:
-        """The observation with every secret of the step in it blotted out, byte for byte, so that offsets stay true.
-
-        What may be the beginning of a secret is left for the next look, unless nothing more will come.
-        """
-        hidden = self._hidden()
-        data = seen.data
-        for secret in hidden:
-            data = data.replace(secret, b"*" * len(secret))
-        if hidden and not seen.complete(self._offset):
-            data = data[: len(data) - max(begun(data, secret) for secret in hidden)]
-        return replace(seen, data=data)
-
-    def _hidden(self) -> tuple[bytes, ...]:
+        """The observation without the step's secrets; what may be the beginning of one is left for the next look."""
+        if not seen.data:
+            return seen
         try:
             secrets = self._resolved()
         except OpsconsoleError as error:
+            if self._performer.aborted(self._work):
+                # It must be possible to end what nobody has the secret of any more; nothing of it is shown.
+                return replace(seen, data=blotted(seen.data))
             raise ParkedError(f"{self._work.step}: its output may hold a secret, and {error.what}") from error
-        texts = (secret.reveal().encode("utf-8", "surrogateescape") for secret in secrets)
-        return tuple(text for text in sorted(texts, key=len, reverse=True) if len(text) >= _SHORTEST)
+        return replace(seen, data=masked(seen.data, secrets, complete=seen.complete(self._offset)))
 
     def follow(self) -> Ended:
         """Looks until it is over, and ends it when an operator aborts."""
@@ -388,9 +380,3 @@ class _Watch:
                 unread = error
             self._clock.wait(Flag(), self._pace.look)
         raise unread
-
-
-def begun(data: bytes, secret: bytes) -> int:
-    """How many bytes at the end of `data` are the beginning of `secret`."""
-    longest = min(len(data), len(secret) - 1)
-    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)

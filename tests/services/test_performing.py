@@ -168,6 +168,7 @@ def test_a_secret_that_cannot_be_had_starts_nothing(stage: Stage) -> None:
     assert (ended.outcome, host.started) == (Outcome.FAILED, 0)
     assert "TOKEN is not set" in ended.detail
     # Once it runs, its output may hold the secret: nothing is shown, an operator is asked.
+    host.looks = ["ended 5 0 exit 1\ntoken"]
     ledger.note(EventKind.STEP_INTENDED, step="other", host="web1", data={"attempt": 1, "base": 0})
     with pytest.raises(ParkedError, match="may hold a secret"):
         performer.perform(replace(work, step="other", secrets=missing))
@@ -205,6 +206,36 @@ def test_a_second_attempt_without_its_secret_does_not_claim_that_nothing_was_sta
         performer.perform(replace(work, effect=Effect.IDEMPOTENT, secrets=once))
     assert ledger.progress("deed", "web1").attempt == 2
     assert host.started == 1
+
+
+def test_what_nobody_has_the_secret_of_any_more_can_still_be_aborted(stage: Stage) -> None:
+    def missing() -> tuple[Secret, ...]:
+        raise OpsconsoleError("A secret is missing: TOKEN is not set.")
+
+    host = Host(["started detached"], ["running 5 - - -\ntoken", "ended 5 143 abort 1\n"])
+    performer, ledger, work = build(stage, host)
+    ledger.note(EventKind.STEP_INTENDED, step="deed", host="web1", data={"attempt": 1, "base": 0})
+    ledger.note(EventKind.STEP_STARTED, step="deed", host="web1")
+    with pytest.raises(ParkedError, match="may hold a secret"):
+        performer.perform(replace(work, secrets=missing))
+    performer._desk.aborted.set()
+    host.looked = 0
+    assert performer.perform(replace(work, secrets=missing)).outcome is Outcome.CANCELLED
+    assert stage.store.output(ledger.row.id, "deed", "web1") == b"*****"
+
+
+def test_what_was_never_started_for_want_of_a_secret_can_be_aborted(stage: Stage) -> None:
+    def missing() -> tuple[Secret, ...]:
+        raise OpsconsoleError("A secret is missing: TOKEN is not set.")
+
+    host = Host(["started detached"], ["absent 0 - - -\n"])
+    performer, ledger, work = build(stage, host)
+    ledger.note(EventKind.RUN_STARTED, data={"resumed": True})
+    with pytest.raises(ParkedError, match="cannot go on"):
+        performer.perform(replace(work, secrets=missing))
+    performer._desk.aborted.set()
+    ended = performer.perform(replace(work, secrets=missing))
+    assert (ended.outcome, ended.detail, host.started) == (Outcome.CANCELLED, "not started", 0)
 
 
 def test_a_secret_with_a_nul_byte_is_said_to_be_none(stage: Stage) -> None:

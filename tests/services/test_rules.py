@@ -22,8 +22,8 @@ from console.errors import IdentityError, RefusedError, UnreachableError
 from console.services.comparing import compare_fresh
 from console.services.gate import Gate
 from console.services.identity import proposal, prove
+from console.services.masking import begun
 from console.services.parallel import each
-from console.services.performing import begun
 from console.services.preflight import preflight_script, read_preflight
 from tests.fakes.reach import make_environment, make_facts
 from tests.services.acting import OPERATOR
