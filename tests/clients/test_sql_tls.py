@@ -56,7 +56,8 @@ class Server:
         if self.context is None:
             self.heard = peer.recv(4096)
             return
-        peer.recv(4096)
+        # Exactly the request for TLS: what may follow at once is its first message.
+        peer.recv(36, socket.MSG_WAITALL)
         with self.context.wrap_socket(peer, server_side=True) as safe:
             self.heard = safe.recv(4096)
             safe.sendall(packet(3, b"\xff" + struct.pack("<H", 1045) + b"#28000Access denied"))
