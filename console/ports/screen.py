@@ -102,8 +102,12 @@ class Runs(Protocol):
         """Hands the runner a request: abort, answer, hold, go or skip."""
         ...
 
-    def newest(self, environment: str) -> RunView | None:
-        """The newest run of the environment, if any; at once."""
+    def current(self, environment: str) -> RunView | None:
+        """The run to look at, if any: one that goes on before ended ones, of these the lock's holder; at once."""
+        ...
+
+    def recent(self, environment: str) -> tuple[int, ...]:
+        """The numbers of its newest runs, newest first; at once."""
         ...
 
 

@@ -49,6 +49,10 @@ class RunStore(Protocol):
         """Newest first."""
         ...
 
+    def ended(self, run: int) -> bool:
+        """Whether a run has ended, without reading its events."""
+        ...
+
     def append(
         self,
         run: int,

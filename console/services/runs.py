@@ -73,7 +73,8 @@ class LiveRuns:
         self._rows: dict[int, RunRow] = {}
         self._views: dict[int, RunView] = {}
         self._tails: dict[tuple[int, str, str], bytes] = {}
-        self._newest: dict[str, int] = {}
+        self._recent: dict[str, tuple[int, ...]] = {}
+        self._ended: set[int] = set()
         self._alive: dict[int, bool] = {}
         self._pulses: dict[int, Pulse] = {}
         self._changed = -1
@@ -105,13 +106,16 @@ class LiveRuns:
     def refusal(self, environment: str, action: str) -> str:
         """Why it cannot start now, empty when it can; from what is known, at once."""
         target = self._environment(environment)
-        found = self._action(action)
+        try:
+            found = self._action(action)
+        except UsageError:
+            return f"there is no such action; one is a file actions/{action}.yaml beside the configuration"
         said = refusal(target, found, self._desk.windows.current(environment))
         if said or not found.lock:
             return said
-        newest = self.newest(environment)
-        if newest is not None and newest.lock_held and newest.outcome is None:
-            return f"run {newest.run} ({newest.title}) holds the lock"
+        current = self.current(environment)
+        if current is not None and current.lock_held and current.outcome is None:
+            return f"run {current.run} ({current.title}) holds the lock"
         return ""
 
     def plan(self, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
@@ -163,12 +167,21 @@ class LiveRuns:
         with self._lock:
             return Raw(self._tails.get((run, step, host), b"")[-last:])
 
-    def newest(self, environment: str) -> RunView | None:
-        """The newest run of the environment, if any; at once."""
+    def current(self, environment: str) -> RunView | None:
+        """The run to look at, if any: one that goes on before ended ones, of these the lock's holder; at once."""
         with self._lock:
-            run = self._newest.get(environment)
-            view = self._views.get(run) if run is not None else None
-            return self._with_liveness(view) if view is not None else None
+            found = [self._views[run] for run in self._recent.get(environment, ()) if run in self._views]
+            if not found:
+                return None
+            first = max(
+                found, key=lambda view: (view.outcome is None, view.outcome is None and view.lock_held, view.run)
+            )
+            return self._with_liveness(first)
+
+    def recent(self, environment: str) -> tuple[int, ...]:
+        """The numbers of its newest runs, newest first; at once."""
+        with self._lock:
+            return self._recent.get(environment, ())
 
     def ask(self, run: int, kind: str, body: str = "") -> None:
         """Hands the runner a request; when no runner lives, one is started to take it.
@@ -215,7 +228,7 @@ class LiveRuns:
         if changed == self._changed:
             return _EVERY
         self._changed = changed
-        self._find_newest()
+        self._find_runs()
         with self._lock:
             open_runs = [run for run, view in self._views.items() if view.outcome is None]
         for run in open_runs:
@@ -225,17 +238,23 @@ class LiveRuns:
                 self._publish(("run", str(run)))
         return _EVERY
 
-    def _find_newest(self) -> None:
-        seen: set[str] = set()
+    def _find_runs(self) -> None:
+        """Follows the newest run of each environment and every other recent one that goes on."""
+        recent: dict[str, list[int]] = {}
         for row in self._desk.store.runs(limit=_RECENT):
-            if row.environment in seen:
+            mine = recent.setdefault(row.environment, [])
+            mine.append(row.id)
+            if row.id in self._views or row.id in self._ended:
                 continue
-            seen.add(row.environment)
-            if self._newest.get(row.environment) != row.id:
+            if len(mine) > 1 and self._desk.store.ended(row.id):
+                self._ended.add(row.id)
+            else:
                 self.follow(row.id)
+        for environment, runs in recent.items():
+            if self._recent.get(environment) != tuple(runs):
                 with self._lock:
-                    self._newest[row.environment] = row.id
-                self._publish(("runs", row.environment))
+                    self._recent[environment] = tuple(runs)
+                self._publish(("runs", environment))
 
     def _watch_leases(self) -> None:
         """Notices that a run has no runner any more: nobody writes an event about that."""

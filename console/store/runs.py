@@ -80,6 +80,13 @@ class Runs:
         with self._database.read() as connection:
             return tuple(_row(found) for found in connection.execute(query))
 
+    def ended(self, run: int) -> bool:
+        """Whether a run has ended, without reading its events."""
+        events = schema.events
+        query = select(events.c.seq).where(events.c.run == run, events.c.kind == EventKind.RUN_FINISHED).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def append(
         self,
         run: int,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from console.ui.commands import COMMANDS
 from tests.end_to_end.command import PROGRAM, Command
 from tests.lab import seeding
 from tests.lab.seeding import Seeded
@@ -21,6 +22,13 @@ from tests.lab.world import Lab
 from tests.terminal.session import Terminal
 
 TITLES = ("1 Environments", "2 Queues", "3 Health", "4 Failed jobs", "5 Checklist", "6 Logs")
+
+
+PRINTED = {
+    "question_mark": "?", "colon": ":", "slash": "/", "minus": "-", "exclamation_mark": "!",
+    "left_square_bracket": "[", "right_square_bracket": "]",
+}  # fmt: skip
+"""Keys that the table of commands names in words, as they are typed."""
 
 
 def open_screen(console: Command, *, width: int = 120, height: int = 36) -> Terminal:
@@ -182,6 +190,22 @@ def test_a_wrong_configuration_ends_it_with_the_errors(lab: Lab, tmp_path: Path)
 def test_without_a_terminal_it_refuses(console: Command, lab: Lab) -> None:
     done = subprocess.run([PROGRAM], env=console.environment, capture_output=True, text=True, check=False, stdin=-3)
     assert done.returncode == 2 and "terminal" in done.stderr
+
+
+def test_no_key_of_the_main_screen_ends_it(lab: Lab, console: Command) -> None:
+    """Also those of actions that this configuration has not."""
+    with open_screen(console) as terminal:
+        terminal.wait_for("● /up", 60)
+        for command in COMMANDS:
+            if command.where not in {"main", "table", "drawer", "failed"} or command.id == "app.detach":
+                continue
+            for key in command.keys.split(","):
+                terminal.press(PRINTED.get(key, key))
+                terminal.press("escape", "escape")
+                terminal.wait_quiet(0.05)
+                assert terminal.running, f"{key} ended it:\n{terminal.text}"
+        terminal.wait_for("● /up", 20)
+    assert console("runs", "list", "--json").json["runs"] == [], "a key alone ran something"
 
 
 def test_keys_typed_ahead_go_where_the_first_of_them_leads(lab: Lab, console: Command) -> None:

@@ -44,6 +44,8 @@ class FakeRuns:
         return self.declared
 
     def refusal(self, environment: str, action: str) -> str:
+        if action not in {"retry", "forget", *(each.name for each in self.declared)}:
+            return "there is no such action"
         return self.refusals.get((environment, action), "")
 
     def plan(self, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
@@ -98,6 +100,9 @@ class FakeRuns:
     def ask(self, run: int, kind: str, body: str = "") -> None:
         self.asks.append((run, kind, body))
 
-    def newest(self, environment: str) -> RunView | None:
-        found = [run for run, row in self.rows.items() if row.environment == environment]
-        return self.view(max(found)) if found else None
+    def current(self, environment: str) -> RunView | None:
+        found = [self.view(run) for run in self.recent(environment)]
+        return max(found, key=lambda view: (view.outcome is None, view.run)) if found else None
+
+    def recent(self, environment: str) -> tuple[int, ...]:
+        return tuple(sorted((run for run, row in self.rows.items() if row.environment == environment), reverse=True))

@@ -73,6 +73,8 @@ def test_actions_in_key_order_without_those_that_cannot_be(stage: Stage) -> None
     assert [one.name for one in screen.runs.actions("lab")] == ["deploy", "another"]
     assert screen.runs.refusal("lab", "deploy") == ""
     assert "workers" in screen.runs.refusal("lab", "bare")
+    # A key may be bound to an action that this configuration has not.
+    assert "actions/nothing.yaml" in screen.runs.refusal("lab", "nothing")
     for words in (("nowhere", "deploy"), ("lab", "nothing")):
         with pytest.raises(UsageError):
             screen.runs.plan(*words, {})
@@ -88,7 +90,7 @@ def test_start_follow_and_read(stage: Stage) -> None:
         assert stage.runner(run).run() == 0
         eventually(lambda: screen.runs.view(run).outcome is Outcome.OK)
         assert screen.runs.output(run, "one", "web1").data == b"hello\n"
-        eventually(lambda: screen.runs.newest("lab") is not None)
+        eventually(lambda: screen.runs.current("lab") is not None)
         assert ("run", str(run)) in screen.published
         eventually(lambda: ("runs", "lab") in screen.published)
         with pytest.raises(UsageError, match="has ended"):

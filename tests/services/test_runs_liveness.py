@@ -101,7 +101,7 @@ def watcher(tmp_path: Path) -> Iterator[Watcher]:
 
 def test_a_runner_that_is_born_late_is_never_called_gone(watcher: Watcher) -> None:
     watcher.runs.start_following()
-    until(lambda: watcher.runs.newest("lab") is not None)
+    until(lambda: watcher.runs.current("lab") is not None)
     watcher.looked()
     watcher.leases.take(lease_name(watcher.run), new_holder())
     watcher.note(EventKind.RUN_STARTED)

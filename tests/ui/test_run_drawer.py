@@ -217,3 +217,49 @@ async def test_a_run_of_few_steps_leaves_its_room_to_the_output(world: FakeWorld
         await screen.press("0")
         await screen.until(lambda: all(f"line {n}" in screen.text for n in range(25, 30)))
         assert "php artisan migrate" in screen.text
+
+
+async def test_a_run_that_goes_on_is_not_hidden_by_a_newer_one(world: FakeWorld) -> None:
+    deploy = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        retry = start_deploy(world, "production")
+        world.runs.add(retry, EventKind.RUN_FINISHED, outcome="ok")
+        world.runs.publish(("runs", "production"))
+        await screen.settle()
+        assert f"0 Run  {deploy}" in screen.text
+        await screen.press("h")
+        await screen.until(lambda: world.runs.asks == [(deploy, "hold", "")])
+
+
+async def test_an_ended_run_gives_way_to_the_one_that_goes_on(world: FakeWorld) -> None:
+    deploy = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        retry = start_deploy(world, "production")
+        screen.main.follow(retry)
+        await screen.until(lambda: f"0 Run  {retry}" in screen.text)
+        world.runs.add(retry, EventKind.RUN_FINISHED, outcome="ok")
+        await screen.until(lambda: f"0 Run  {deploy}" in screen.text)
+
+
+async def test_runs_are_turned_through_like_pages(world: FakeWorld) -> None:
+    first = start_deploy(world, "production")
+    world.runs.add(first, EventKind.RUN_FINISHED, outcome="failed", detail="the gate said no")
+    second = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: f"0 Run  {second}" in screen.text)
+        await screen.press("left_square_bracket")
+        await screen.until(lambda: f"0 Run  {first}" in screen.text and "the gate said no" in screen.text)
+        # Looking back is not interrupted by what goes on, and no key means another run than the one shown.
+        world.runs.add(second, EventKind.STEP_INTENDED, "code", "web1", attempt=1)
+        await screen.settle()
+        assert f"0 Run  {first}" in screen.text
+        await screen.press("X")
+        await screen.until(lambda: f"run {first} has ended; run {second} goes on" in screen.text)
+        assert world.runs.asks == []
+        await screen.press("left_square_bracket")
+        await screen.until(lambda: "no older run at hand" in screen.text)
+        await screen.press("right_square_bracket", "right_square_bracket")
+        await screen.until(lambda: f"0 Run  {second}" in screen.text)

@@ -38,7 +38,7 @@ _TAIL_LINES = 40
 
 
 class RunDrawer(Pane):
-    """One run of the banner's environment: the one just started, else the newest."""
+    """One run of the banner's environment: the one just started while it goes on, else the one to look at."""
 
     NUMBER = 0
     TITLE = "Run"
@@ -52,6 +52,7 @@ class RunDrawer(Pane):
         super().__init__()
         self.view: RunView | None = None
         self._run: int | None = None
+        self._chosen = False
         self._wished: bool | None = None
         self._shape: tuple[object, ...] = ()
         self._step = ""
@@ -81,7 +82,7 @@ class RunDrawer(Pane):
     def attach(self, attached: Attached) -> None:
         """Forgets the run of the environment that was left."""
         super().attach(attached)
-        self._run, self.view, self._shape, self._wished, self._step = None, None, (), None, ""
+        self._run, self._chosen, self.view, self._shape, self._wished, self._step = None, False, None, (), None, ""
 
     def concerns(self, key: Key) -> bool:
         """Any run's news: the newest run may be another one now."""
@@ -90,8 +91,8 @@ class RunDrawer(Pane):
         return key[1] == self.attached.environment.name if key[0] == "runs" else True
 
     def follow(self, run: int) -> None:
-        """Shows this run from now on."""
-        self._run = run
+        """Shows this run as long as it goes on."""
+        self._run, self._chosen = run, False
         if self.attached:
             self.refresh_from(self.attached.services)
 
@@ -99,10 +100,7 @@ class RunDrawer(Pane):
         """Folds what is known and shows it."""
         if self.attached is None:
             return
-        newest = services.runs.newest(self.attached.environment.name)
-        if newest is not None and (self._run is None or newest.run > self._run):
-            self._run = newest.run
-            services.runs.follow(newest.run)
+        self._choose(services, services.runs.current(self.attached.environment.name))
         if self._run is None:
             self._show_none()
             return
@@ -110,6 +108,18 @@ class RunDrawer(Pane):
         if before is None or before.run != self.view.run or bool(self.view.held_by) == self._wished:
             self._wished = None
         self._draw(services)
+
+    def _choose(self, services: Services, current: RunView | None) -> None:
+        """Goes over to the run to look at, unless the shown one goes on or somebody turned to it on purpose."""
+        if current is None or current.run == self._run:
+            return
+        if self._run is not None:
+            shown = services.runs.view(self._run)
+            if shown.outcome is None or self._chosen:
+                return
+            if current.outcome is not None and current.run < self._run:
+                return
+        self._run = current.run
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
         """Moves the stopwatches of a run that goes on."""
@@ -172,11 +182,35 @@ class RunDrawer(Pane):
 
     # --- keys ------------------------------------------------------------------------------------------------------
 
+    def action_turn(self, step: int) -> None:
+        """Turns to the run before (-1) or after (1) the shown one; after the newest nothing is chosen any more."""
+        if self.attached is None or self._run is None:
+            return
+        services = self.attached.services
+        runs = sorted(services.runs.recent(self.attached.environment.name))
+        place = runs.index(self._run) + step if self._run in runs else len(runs)
+        if place < 0:
+            self._say("no older run at hand: opsconsole runs list", "warning")
+            return
+        self._chosen = place < len(runs)
+        wanted = runs[place] if self._chosen else None
+        if wanted is None:
+            self._choose(services, services.runs.current(self.attached.environment.name))
+            self.refresh_from(services)
+            return
+
+        def read(_: None) -> None:
+            self._run = wanted
+            self.refresh_from(services)
+
+        # A run that ended long ago is read from the state database first.
+        self.attached.ask(lambda: services.runs.follow(wanted), read, self._failed, "run", urgent=True)
+
     def action_answer(self) -> None:
         """Answers the run's question with one of its words."""
         view = self.view
         if view is None or view.question is None:
-            self.post_message(NoticeGiven("the run asks nothing", "warning"))
+            self._say(self._nothing("the run asks nothing"), "warning")
             return
         choices = view.question.choices
 
@@ -192,11 +226,19 @@ class RunDrawer(Pane):
 
         self.post_message(TextAsked(f"answer ({', '.join(map(harmless, choices))}):", "", answered))
 
+    def _nothing(self, otherwise: str) -> str:
+        """Why a key does nothing: whoever turned to an ended run may mean the one that goes on."""
+        if self.attached is not None and self.view is not None and self.view.state is RunState.FINISHED:
+            current = self.attached.services.runs.current(self.attached.environment.name)
+            if current is not None and current.outcome is None:
+                return f"run {self.view.run} has ended; run {current.run} goes on: ] turns to it"
+        return otherwise
+
     def action_abort(self) -> None:
         """Asks the run to stop; typed, because it is not one key."""
         view = self.view
         if view is None or view.state is RunState.FINISHED:
-            self.post_message(NoticeGiven("no run is going on", "warning"))
+            self._say(self._nothing("no run is going on"), "warning")
             return
 
         def answered(text: str) -> None:
@@ -210,7 +252,7 @@ class RunDrawer(Pane):
     def action_hold(self) -> None:
         """Holds before the next step, or lets it go on."""
         if self.view is None or self.view.state is RunState.FINISHED:
-            self.post_message(NoticeGiven("no run is going on", "warning"))
+            self._say(self._nothing("no run is going on"), "warning")
             return
         # The run's own events say whether it holds; a wish of a moment ago may not be among them yet.
         hold = not (bool(self.view.held_by) if self._wished is None else self._wished)

@@ -156,10 +156,10 @@ class MainScreen(Screen[None]):
         """A run that goes on when its environment comes up stands in the drawer at once; the focus stays."""
         if self._greeted or self.services is None or self.environment is None:
             return
-        newest = self.services.runs.newest(self.environment.name)
-        if newest is not None:
+        current = self.services.runs.current(self.environment.name)
+        if current is not None:
             self._greeted = True
-            if newest.state is not RunState.FINISHED and not self.drawer_open:
+            if current.state is not RunState.FINISHED and not self.drawer_open:
                 self.drawer_open = True
                 self._stand()
 
