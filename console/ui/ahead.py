@@ -12,8 +12,8 @@ from collections.abc import Callable
 from textual.message import Message
 from textual.widget import Widget
 
-BURST = 0.05
-"""Seconds: keys closer than this were typed, or pasted, without a look at the screen between them."""
+BURST = 0.2
+"""Seconds: keys closer than this were typed or pasted without a look at the screen between them; nobody sees faster."""
 SOON = 0.5
 """Seconds after a key within which what it told may still be on its way."""
 PATIENCE = 0.25

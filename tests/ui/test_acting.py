@@ -249,7 +249,8 @@ async def test_what_planning_refuses_is_told_in_full(world: FakeWorld, monkeypat
 async def test_leaving_an_environment_drops_the_plan_that_was_being_made(world: FakeWorld) -> None:
     async with driven(world) as screen:
         world.background.held = True
-        await screen.press("D", "1", "j", "enter")
+        await screen.press("D")
+        screen.main.select("staging")
         world.background.release()
         await screen.settle()
         assert screen.app.screen is screen.main

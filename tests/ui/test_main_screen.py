@@ -168,7 +168,7 @@ async def test_answers_for_the_environment_that_was_left_are_dropped(world: Fake
     async with driven(world) as screen:
         world.background.held = True
         await screen.press("4", "enter")
-        await screen.press("1", "j", "enter")
+        screen.main.select("staging")
         world.background.release()
         await screen.settle()
         assert not isinstance(screen.app.screen, DetailScreen)
