@@ -195,7 +195,7 @@ COMMANDS: tuple[Command, ...] = (
         "right_square_bracket",
         "turn(1)",
         "run after",
-        "Show the run after; at the end the current",
+        "The run after; at last the current one",
     ),
     _row("drawer", "run.output", "o", "output", "output", "Show the whole output of the step"),
     _row("input", "input.give_up", "escape", "give_up", "give up", "Leave the line without an answer"),

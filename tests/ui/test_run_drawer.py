@@ -257,9 +257,9 @@ async def test_runs_are_turned_through_like_pages(world: FakeWorld) -> None:
         await screen.settle()
         assert f"0 Run  {first}" in screen.text
         await screen.press("X")
-        await screen.until(lambda: f"run {first} has ended; run {second} goes on" in screen.text)
+        await screen.until(lambda: any(f"has ended; run {second} goes on" in each for each in screen.notices))
         assert world.runs.asks == []
         await screen.press("left_square_bracket")
-        await screen.until(lambda: "no older run at hand" in screen.text)
+        await screen.until(lambda: any("no older run at hand" in each for each in screen.notices))
         await screen.press("right_square_bracket", "right_square_bracket")
         await screen.until(lambda: f"0 Run  {second}" in screen.text)
