@@ -31,7 +31,7 @@ class LazyCommand:
 
 
 COMMANDS: dict[str, LazyCommand] = {
-    "status": LazyCommand("console.cli.read:status", "Everything about every environment, on one page."),
+    "status": LazyCommand("console.cli.status:status", "Everything about every environment, on one page."),
     "queues": LazyCommand("console.cli.read:queues", "Depth of each queue: ready, delayed, reserved, stuck."),
     "workers": LazyCommand("console.cli.read:workers", "Worker programs on each host."),
     "health": LazyCommand("console.cli.read:health", "Asks the health URLs."),

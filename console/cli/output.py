@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from console.domain.documents import Json
 from console.domain.untrusted import harmless
@@ -32,9 +32,21 @@ def write_line(text: str = "") -> None:
     sys.stdout.write(harmless(text) + "\n")
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Several of them."""
+    for line in lines:
+        write_line(line)
+
+
+def write_text(text: str) -> None:
+    """Words of ours that may have several lines, as lines."""
+    write_lines(text.split("\n"))
+
+
 def write_note(text: str) -> None:
-    """One line for a person on stderr, where it cannot be taken for data."""
-    sys.stderr.write(harmless(text) + "\n")
+    """Words for a person on stderr, where they cannot be taken for data; of several lines, each on its own."""
+    for line in text.split("\n"):
+        sys.stderr.write(harmless(line) + "\n")
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,4 +1,4 @@
-"""`opsconsole status|queues|workers|health`: one reading of an environment, for people or as JSON.
+"""`opsconsole queues|workers|health`: one reading of a part of an environment, for people or as JSON.
 
 Owns the commands and their tables. Must not know drivers nor where a number comes from.
 """
@@ -6,16 +6,14 @@ Owns the commands and their tables. Must not know drivers nor where a number com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from console.cli.options import config_option, environment_option, json_option, optional_environment_option
-from console.cli.output import write_json, write_line, write_note, write_table
-from console.cli.reading import Opened, exit_code, load_config, opened, raise_if_nothing, read
+from console.cli.options import config_option, environment_option, json_option
+from console.cli.output import write_json, write_note, write_table
+from console.cli.reading import exit_code, load_config, opened, raise_if_nothing, read
 from console.domain.health import ProbeReading, Status
 from console.domain.readings import PROBES, QUEUES, WORKERS
 from console.domain.workers import WorkerReading
@@ -26,7 +24,6 @@ from console.services.once import Once
 F = TypeVar("F", bound=Callable[..., Any])
 
 _WARNING, _FAILED = "warning", "failed"
-_AT_ONCE = 16
 
 
 def fail_on_option(command: F) -> F:
@@ -73,7 +70,7 @@ def queues(config_path: Path | None, environment: str, as_json: bool, fail_on: s
             ],
         )
         _note_errors(found)
-    return _judged(exit_code(found), _WARNING if any(depth.stuck for depth in depths) else "", fail_on)
+    return judged(exit_code(found), _WARNING if any(depth.stuck for depth in depths) else "", fail_on)
 
 
 @click.command()
@@ -105,7 +102,7 @@ def workers(config_path: Path | None, environment: str, as_json: bool, fail_on: 
             write_note(error)
     states = {worker.status for worker in reading.workers}
     worst = _FAILED if states & {"failed", "missing"} else _WARNING if states - {"running"} else ""
-    return _judged(exit_code(found, partial=bool(reading.errors)), worst, fail_on)
+    return judged(exit_code(found, partial=bool(reading.errors)), worst, fail_on)
 
 
 @click.command()
@@ -143,81 +140,7 @@ def health(config_path: Path | None, environment: str, as_json: bool, fail_on: s
         )
     statuses = {probe.status for probe in reading.probes}
     bad = statuses & {Status.FAILED, Status.CRASHED}
-    return _judged(exit_code(found), _FAILED if bad else _WARNING if Status.WARNING in statuses else "", fail_on)
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """One environment read from end to end."""
-
-    status: payload.EnvironmentStatus
-    found: Sequence[Once]
-    troubles: tuple[str, ...]
-    summaries: tuple[tuple[str, str], ...]
-
-
-@click.command()
-@config_option
-@optional_environment_option
-@json_option
-@fail_on_option
-def status(config_path: Path | None, environment: str, as_json: bool, fail_on: str | None) -> int:
-    """Everything about every environment (or one), read once."""
-    config = load_config(config_path)
-    chosen = [config.environment(environment)] if environment else list(config.environments)
-
-    def one(index: int) -> _Whole:
-        with opened(config, chosen[index]) as target:
-            return _read_whole(target)
-
-    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(chosen)))) as pool:
-        wholes = list(pool.map(one, range(len(chosen))))
-    if as_json:
-        write_json(payload.status_document([whole.status for whole in wholes]))
-    else:
-        for whole in wholes:
-            _write_whole(whole)
-    states = {whole.status.status for whole in wholes}
-    worst = _FAILED if states & {"failed", "lost"} else _WARNING if states - {"ok"} else ""
-    return _judged(exit_code([one for whole in wholes for one in whole.found]), worst, fail_on)
-
-
-def _read_whole(target: Opened) -> _Whole:
-    from console.present.readings import judge
-    from console.services.board import SnapshotBoard
-
-    found = read(target, lambda _source: True, discover=True)
-    name = target.environment.name
-    board = SnapshotBoard(lambda _key: None, clock=target.clock)
-    for one in found.values():
-        board.take(name, one.snapshot)
-    verdict = judge(board, name, target.clock.monotonic())
-    return _Whole(
-        payload.EnvironmentStatus(
-            environment=target.environment,
-            status=verdict.state,
-            snapshots={source: one.snapshot for source, one in found.items()},
-            values={
-                source: one.source.encode(one.snapshot.value) for source, one in found.items() if one.error is None
-            },
-        ),
-        list(found.values()),
-        verdict.troubles,
-        tuple(
-            (source, f"unreadable: {one.snapshot.error}" if one.error else one.source.summary(one.snapshot.value))
-            for source, one in found.items()
-        ),
-    )
-
-
-def _write_whole(whole: _Whole) -> None:
-    environment = whole.status.environment
-    write_line(f"{environment.name}  {environment.tier.value}  {whole.status.status}")
-    width = max(len(name) for name, _ in whole.summaries)
-    for name, text in whole.summaries:
-        write_line(f"  {name.ljust(width)}  {text}")
-    for trouble in whole.troubles:
-        write_line(f"  ! {trouble}")
+    return judged(exit_code(found), _FAILED if bad else _WARNING if Status.WARNING in statuses else "", fail_on)
 
 
 def _note_errors(found: Sequence[Once]) -> None:
@@ -226,7 +149,7 @@ def _note_errors(found: Sequence[Once]) -> None:
             write_note(f"{one.source.name}: {one.error.what}")
 
 
-def _judged(code: int, worst: str, fail_on: str | None) -> int:
+def judged(code: int, worst: str, fail_on: str | None) -> int:
     """What could not be read outranks what was read to be bad."""
     if code == 0 and worst and fail_on in (_WARNING, worst):
         return 1

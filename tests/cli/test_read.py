@@ -12,7 +12,7 @@ import pytest
 from console.cli import main
 from console.domain.environment import QueueConnection
 from console.domain.health import Status
-from console.errors import AuthenticationError, UnreachableError
+from console.errors import AuthenticationError, HostKeyError, OpsconsoleError, UnreachableError
 from tests.fakes import FakeHttp, FakeReach, FakeShell, make_environment
 from tests.fakes.http import answered
 from tests.fakes.shell import completed
@@ -242,6 +242,37 @@ def test_status_with_nothing_readable_is_printed_and_ends_with_the_cause(world: 
         shell.down = True
     code, document = run("status", "-e", "bare", "--json")
     assert (code, document["environments"][0]["status"]) == (6, "lost")
+
+
+def test_status_names_a_lost_host_once_and_is_partial(world: World, run: Run) -> None:
+    world.shells["web2"].down = True
+    code, text = run("status", "-e", "lab")
+    assert code == 3
+    assert "lab  normal  failed" in text
+    assert "✗ web2: web2 cannot be reached" in text
+    assert text.count("cannot be reached") == 1
+    [workers] = [line for line in text.splitlines() if line.lstrip().startswith("workers")]
+    assert workers.endswith("2/3 worker processes, without web2")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UnreachableError("no route", fix="look at the cable"), 6), (HostKeyError("another key", fix="ask web1"), 4)],
+)
+def test_status_with_every_host_lost_ends_with_the_cause_though_probes_answer(
+    world: World, run: Run, error: OpsconsoleError, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_self: FakeShell) -> None:
+        raise error
+
+    monkeypatch.setattr(FakeShell, "_up", lost)
+    for shell in world.shells.values():
+        shell.down = True
+    world.facts_error = error
+    found, text = run("status", "-e", "lab")
+    assert (found, text.splitlines()[0]) == (code, "lab  normal  lost")
+    assert text.count(error.what) == 2, "one line for each host"
+    assert text.count(f"→ {error.fix}") == 2
 
 
 def test_failed_list_and_show(world: World, run: Run) -> None:
