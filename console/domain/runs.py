@@ -187,6 +187,8 @@ class RunView:
     lost_links: tuple[str, ...] = ()
     gate: Mapping[str, str] = field(default_factory=dict)
     gate_decision: str = ""
+    gate_began: datetime | None = None
+    gate_seconds: float | None = None
     offers: tuple[str, ...] = ()
     detail: str = ""
     started_at: datetime | None = None
@@ -219,6 +221,7 @@ def start_view(row: RunRow) -> RunView:
         title=plan.title,
         operator=row.operator.label,
         steps=steps,
+        gate_seconds=plan.gate.duration if plan.gate else None,
     )
 
 
@@ -226,11 +229,8 @@ def fold(view: RunView, events: Iterable[Event]) -> RunView:
     """`view` after `events`, in order; events already folded (seq ≤ last_seq) are passed over."""
     for event in events:
         if event.seq > view.last_seq:
-            view = replace(_FOLDS.get(event.kind, _same)(view, event), last_seq=event.seq)
-    return view
-
-
-def _same(view: RunView, _event: Event) -> RunView:
+            change = _FOLDS.get(event.kind)
+            view = replace(change(view, event) if change else view, last_seq=event.seq)
     return view
 
 
@@ -263,7 +263,8 @@ def _confirmed(view: RunView, _event: Event) -> RunView:
 
 
 def _started(view: RunView, event: Event) -> RunView:
-    return replace(view, state=RunState.RUNNING, started_at=view.started_at or event.at, question=None, held_by="")
+    began = view.started_at or event.at
+    return replace(view, state=RunState.RUNNING, started_at=began, question=None, held_by="", gate_began=None)
 
 
 def _lock(view: RunView, event: Event) -> RunView:
@@ -338,7 +339,8 @@ def _outcome(word: object) -> Outcome:
 
 
 def _sampled(view: RunView, event: Event) -> RunView:
-    return replace(view, gate={**view.gate, _text(event, "probe"): _text(event, "status")})
+    gate = {**view.gate, _text(event, "probe"): _text(event, "status")}
+    return replace(view, gate=gate, gate_began=view.gate_began or event.at)
 
 
 def _decided(view: RunView, event: Event) -> RunView:

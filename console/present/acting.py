@@ -15,6 +15,8 @@ from console.domain.runs import Event, EventKind, RunRow, RunView, StepProgress
 from console.domain.untrusted import harmless
 from console.present.payload import stamp
 
+_MARGIN = "\n" + " " * 9
+
 
 def plan_document(plan: Plan) -> dict[str, Json]:
     """What `plan --json` prints."""
@@ -104,9 +106,9 @@ def event_document(event: Event) -> dict[str, Json]:
 
 
 def event_line(event: Event) -> str:
-    """One event for a person, empty for those that only clutter."""
+    """One event for a person, empty for those that only clutter; its further lines stand below the first."""
     where = " ".join(part for part in (event.step, f"on {event.host}" if event.host else "") if part)
-    said = harmless(_words(event))
+    said = _MARGIN.join(harmless(line) for line in _words(event).split("\n"))
     if event.kind in (EventKind.STEP_OUTPUT, EventKind.STEP_STARTED, EventKind.RUN_PLANNED):
         return ""
     name = event.kind.value.replace("_", " ")

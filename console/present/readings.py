@@ -16,11 +16,17 @@ from console.domain.queues import QueueReading
 from console.domain.readings import LIGHT, LightReading
 from console.domain.releases import ReleaseReading
 from console.domain.snapshot import Snapshot
-from console.domain.workers import HostReading, WorkerReading
+from console.domain.workers import HostFacts, HostReading, WorkerReading
 from console.ports import Board
 from console.present.text import brief, plural
+from console.present.unread import reason, source_words
 
 T = TypeVar("T")
+
+DISK_DOUBTFUL, DISK_BAD = 90, 97
+"""Percent of a host's disk from which it is a trouble, and a bad one."""
+SKEW = 30
+"""Seconds by which a host's clock may differ from ours."""
 
 # A source that never answered has no value to judge by: then its name's words say what it would have been.
 _WORDS: dict[type, tuple[str, ...]] = {
@@ -76,9 +82,14 @@ def freshness(found: Iterable[Snapshot[object]], mono: float) -> Freshness:
     ages = [age for each in every if (age := each.age(mono)) is not None]
     error = ""
     if failing:
-        age = failing[0].age(mono)
-        error = f"{brief(age)} old: {failing[0].error}" if age is not None else f"{failing[0].error}"
-    return Freshness(error, max(ages, default=None), any(each.stale(mono) for each in every), not ages and not failing)
+        # What was never read is worse than what is old; of several sources it must be said which one it is.
+        worst = next((each for each in failing if each.value is None), failing[0])
+        age = worst.age(mono)
+        error = f"{brief(age)} old: {worst.error}" if age is not None else reason(worst)
+        error = f"{source_words(worst.source)}: {error}" if len(every) > 1 else error
+    # A source that never answered has nothing on the screen that could be old.
+    stale = any(each.stale(mono) for each in every if each.value is not None) or not ages
+    return Freshness(error, max(ages, default=None), stale, not ages and not failing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,36 @@ def _judge_value(value: object, bad: list[str], doubtful: list[str]) -> None:
         doubtful += [f"{w.name} {w.status} on {w.host}" for w in value.workers if w.status != "running"]
         doubtful += value.errors
     elif isinstance(value, QueueReading):
-        doubtful += [f"{plural(queue.stuck, 'job')} stuck in {queue.queue}" for queue in value.queues if queue.stuck]
+        # The same queue may be on several connections.
+        doubtful += [
+            f"{plural(queue.stuck, 'job')} stuck in {queue.queue} on {queue.connection}"
+            for queue in value.queues
+            if queue.stuck
+        ]
     elif isinstance(value, HostReading):
-        doubtful += [f"{host.host} disk {host.disk_percent} %" for host in value.hosts if host.disk_percent >= 90]
+        found = [trouble for host in value.hosts for trouble in host_troubles(host)]
+        bad += [words for words, failed in found if failed]
+        doubtful += [words for words, failed in found if not failed]
         doubtful += value.errors
+
+
+def host_troubles(host: HostFacts) -> tuple[tuple[str, bool], ...]:
+    """What is wrong with a host, in words, and whether it is more than doubtful; the rows of hosts say the same."""
+    found = []
+    if host.disk_percent >= DISK_DOUBTFUL:
+        found.append((f"{host.host} disk {host.disk_percent} %", host.disk_percent >= DISK_BAD))
+    if strained(host):
+        found.append((f"{host.host} load {host.load:.2f} on {plural(host.cores, 'core')}", False))
+    if skewed(host):
+        found.append((f"{host.host} clock {host.clock_skew:+.0f}s from ours", False))
+    return tuple(found)
+
+
+def strained(host: HostFacts) -> bool:
+    """Whether more wants to run than there are cores."""
+    return host.load > max(1, host.cores)
+
+
+def skewed(host: HostFacts) -> bool:
+    """Whether its clock is not ours."""
+    return abs(host.clock_skew) > SKEW

@@ -16,7 +16,7 @@ from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
 from console.domain.workers import HostReading, Worker, WorkerReading
 from console.present import text
-from console.present.readings import Verdict
+from console.present.readings import DISK_BAD, DISK_DOUBTFUL, Verdict, host_troubles, skewed, strained
 from console.present.table import Cell, Column, Row
 from console.present.trends import Trend
 
@@ -62,12 +62,13 @@ def host_rows(reading: HostReading | None) -> tuple[Row, ...]:
         return ()
     rows = []
     for host in reading.hosts:
-        disk = "error" if host.disk_percent >= 97 else "warning" if host.disk_percent >= 90 else "dim"
-        load = "warning" if host.load > max(1, host.cores) else "dim"
-        skewed = abs(host.clock_skew) > 30
-        worst = "error" if disk == "error" else "warning" if "warning" in (disk, load) or skewed else "ok"
+        full = host.disk_percent
+        disk = "error" if full >= DISK_BAD else "warning" if full >= DISK_DOUBTFUL else "dim"
+        load = "warning" if strained(host) else "dim"
+        found = host_troubles(host)
+        worst = "error" if any(bad for _, bad in found) else "warning" if found else "ok"
         glyph = {"ok": text.OK, "warning": text.WARNING, "error": text.FAILED}[worst]
-        value = Cell(f"clock {host.clock_skew:+.0f}s", "warning") if skewed else Cell(f"{host.load:.2f}", load)
+        value = Cell(f"clock {host.clock_skew:+.0f}s", "warning") if skewed(host) else Cell(f"{host.load:.2f}", load)
         rows.append(
             Row(
                 f"host:{host.host}",
@@ -120,9 +121,9 @@ def _error_rows(kind: str, errors: Sequence[str]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def heading(title: str) -> Row:
-    """A line between sections."""
-    return Row(f"heading:{title}", (Cell(title, "dim"),), heading=True)
+def heading(title: str, columns: str = "") -> Row:
+    """A line between sections; `columns` says what the numbers below it are."""
+    return Row(f"heading:{title}", (Cell(title + (f" · {columns}" if columns else ""), "dim"),), heading=True)
 
 
 def blank(name: str) -> Row:

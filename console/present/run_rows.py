@@ -196,8 +196,8 @@ def run_title(view: RunView, now: datetime) -> tuple[tuple[str, str], ...]:
     return tuple(pieces)
 
 
-def gate_line(view: RunView) -> Line:
-    """What the gate's probes say, or how it decided; empty when there is none yet."""
+def gate_line(view: RunView, now: datetime) -> Line:
+    """How far the gate is and what its probes say, or how it decided; empty when there is none yet."""
     if view.gate_decision:
         state = "ok" if view.gate_decision in ("passed", "ok", "pass") else "error"
         return (("gate ", "dim"), (harmless(view.gate_decision), state))
@@ -206,8 +206,17 @@ def gate_line(view: RunView) -> Line:
     states = {"ok": "ok", "warning": "warning"}
     return (
         ("gate ", "dim"),
+        (_gate_time(view, now), ""),
         *((f"{harmless(probe)} {harmless(said)}  ", states.get(said, "error")) for probe, said in view.gate.items()),
     )
+
+
+def _gate_time(view: RunView, now: datetime) -> str:
+    if view.gate_began is None or view.gate_seconds is None:
+        return ""
+    # The last sample may take longer than the gate itself.
+    passed = min(((view.finished_at or now) - view.gate_began).total_seconds(), view.gate_seconds)
+    return f"{text.stopwatch(passed)} of {text.stopwatch(view.gate_seconds)}  "
 
 
 def result_lines(step: StepProgress) -> tuple[Line, ...]:

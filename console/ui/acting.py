@@ -160,6 +160,8 @@ class Acting:
         self._stage.notice(harmless_error(error), "error")
 
     def _show(self, screen: Screen[T], answered: Callable[[T | None], None]) -> None:
+        # What was told before must not lie over what is asked now.
+        self._stage.app.clear_notifications()
         self._stage.app.push_screen(screen, answered)
 
     # --- runs and windows ------------------------------------------------------------------------------------------

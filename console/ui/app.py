@@ -7,6 +7,7 @@ given a factory.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -26,6 +27,7 @@ from textual.widgets import Input
 
 from console import resources
 from console.domain.redact import Redactor
+from console.domain.runs import RunState
 from console.errors import OpsconsoleError
 from console.services.container import Services, ServicesFactory
 from console.ui import safety
@@ -217,6 +219,18 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.main.notice("ctrl+c again detaches; runs go on", "warning")
 
 
+def _tell_run(app: ConsoleApp) -> None:
+    """Names the run of the banner's environment that goes on without the screen, as whoever follows it is told."""
+    environment = app.main.environment
+    view = app.services.runs.current(environment.name) if app.services is not None and environment else None
+    if view is None or view.state is RunState.FINISHED:
+        return
+    # A terminal that has gone cannot be told.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"Run {view.run} goes on. Come back with: opsconsole runs attach {view.run}\n")
+        sys.stderr.flush()
+
+
 def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
     """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose."""
     app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
@@ -228,6 +242,7 @@ def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
             terminal.write(safety.RESTORE_TITLE)
             terminal.flush()
     if app.services is not None:
+        _tell_run(app)
         app.services.close()
     if app.failure is not None:
         raise app.failure

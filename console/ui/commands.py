@@ -6,7 +6,7 @@ else declares a key. Must not do anything: each row names a Textual action that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -238,9 +238,10 @@ def command(id: str) -> Command:
     raise KeyError(id)
 
 
-def hint(ids: Iterable[str]) -> str:
-    """`r retry  x forget`: the short text a pane shows in its border."""
-    return "  ".join(f"{each.label.split(' ')[0]} {each.title}" for each in map(command, ids))
+def hint(ids: Iterable[str], words: Mapping[str, str] | None = None) -> str:
+    """`r retry  x forget`: the short text a pane shows in its border; `words` replace titles by id."""
+    own = words or {}
+    return "  ".join(f"{each.label.split(' ')[0]} {own.get(each.id, each.title)}" for each in map(command, ids))
 
 
 def keys_document() -> str:

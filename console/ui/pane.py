@@ -6,6 +6,7 @@ published key concerns the pane and it is visible.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,14 +14,15 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
+from console.present.unread import KEY, reason, unread_lines
 from console.services.container import Services
 from console.ui.bridge import Ask
 from console.ui.commands import hint
-from console.ui.messages import SummaryChanged
+from console.ui.messages import DetailOpened, SummaryChanged
 
 if TYPE_CHECKING:
     from console.domain.environment import Environment
-    from console.domain.snapshot import Key
+    from console.domain.snapshot import Key, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Pane(Widget):
         self._stale = False
         self._summary: tuple[tuple[str, str], ...] = ()
         self._drawn: tuple[object, ...] = ()
+        self._unread: tuple[Snapshot[object], ...] = ()
 
     # --- for subclasses to fill in ---------------------------------------------------------------------------------
 
@@ -72,6 +75,7 @@ class Pane(Widget):
         """Called when services exist, and again when the environment changes: forget what was shown of another."""
         self.attached = attached
         self.dirty = True
+        self._summary, self._unread = (), ()
 
     def concerns(self, key: Key) -> bool:
         """Whether a published key changes what this pane shows."""
@@ -103,6 +107,10 @@ class Pane(Widget):
         """The command ids to name in the border now."""
         return self.HINTS
 
+    def hint_words(self) -> Mapping[str, str]:
+        """What a command would do now, by its id, where its title does not say it."""
+        return {}
+
     def copy_text(self) -> str:
         """What `y` copies: harmless text of the current row."""
         return ""
@@ -131,6 +139,24 @@ class Pane(Widget):
         if pieces != self._summary:
             self._summary = pieces
             self.post_message(SummaryChanged())
+
+    def empty_words(self, missing: tuple[Snapshot[object], ...], *, waiting: bool) -> tuple[str, str]:
+        """What the pane says without rows, and its state; `missing` is what could not be read, and stays so known for
+        whoever wants all of it. Nothing read is never told in the words of nothing there."""
+        self._unread = missing
+        if missing:
+            return reason(missing[0]), "error"
+        return ("reading …" if waiting else self.EMPTY), "dim"
+
+    def open_unread(self, key: str) -> bool:
+        """Enter on what stands for a missing reading: shows the whole error. Whether the key was such a place."""
+        if key and not key.startswith(KEY):
+            return False
+        if self._unread and self.attached is not None:
+            now, local = self.attached.services.clock.now(), self.attached.local_time
+            lines = unread_lines(self._unread, now, local=local)
+            self.post_message(DetailOpened(f"{self.TITLE} · not readable", lines))
+        return True
 
     def summary_line(self) -> Content:
         """The line that stands for this pane while another one has the small screen."""
@@ -180,9 +206,10 @@ class Pane(Widget):
     def _foot(self, focused: bool) -> str:
         """The note, and as many of the keys as fit beside it while the pane is focused."""
         hints = list(self.hints()) if focused else []
-        while hints and len(hint(hints)) + len(self._note) + 9 > self.size.width:
+        words = self.hint_words()
+        while hints and len(hint(hints, words)) + len(self._note) + 9 > self.size.width:
             hints.pop()
-        return "  ·  ".join(part for part in (hint(hints), self._note) if part)
+        return "  ·  ".join(part for part in (hint(hints, words), self._note) if part)
 
 
 _STYLES = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from console.domain.health import ProbeReading
 from console.domain.queues import QueueReading
-from console.domain.workers import HostReading
+from console.domain.workers import HostFacts, HostReading
 from console.present.readings import freshness, judge, others, snapshots
+from console.present.rows import host_rows
 from tests.fakes.screen import fill, make_world
-from tests.fakes.world_values import make_production
+from tests.fakes.world_values import make_hosts, make_production
 
 
 def test_readings_are_found_by_what_they_are() -> None:
@@ -40,7 +43,7 @@ def test_the_worst_of_several_readings_counts() -> None:
     assert freshness(found, world.clock.monotonic() + 60).stale
     world.board.fail("production", "sql_queues", "gone")
     found = snapshots(world.board, "production", QueueReading)
-    assert freshness(found, world.clock.monotonic() + 60).error == "1m old: gone"
+    assert freshness(found, world.clock.monotonic() + 60).error == "sql_queues: 1m old: gone"
 
 
 def test_unreadable_and_old_are_never_ok() -> None:
@@ -57,10 +60,31 @@ def test_unreadable_and_old_are_never_ok() -> None:
     fill(world, "production")
     verdict = judge(board, "production", world.clock.monotonic())
     assert verdict.state == "failed"
-    assert set(verdict.troubles) >= {"mail failed", "queue warning", "1 job stuck in bulk-actions"}
+    assert set(verdict.troubles) >= {"mail failed", "queue warning", "1 job stuck in bulk-actions on redis"}
 
 
 def test_old_readings_of_an_environment_that_is_not_polled_say_nothing() -> None:
     world = make_world(make_production())
     fill(world, "production", calm=True)
     assert judge(world.board, "production", world.clock.monotonic() + 3600, polled=False).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "words"),
+    [
+        ({"load": 9.0}, "warning", "web1 load 9.00 on 4 cores"),
+        ({"clock_skew": 45.0}, "warning", "web1 clock +45s from ours"),
+        ({"disk_percent": 93}, "warning", "web1 disk 93 %"),
+        ({"disk_percent": 98}, "failed", "web1 disk 98 %"),
+    ],
+)
+def test_what_marks_a_host_marks_its_environment(facts: dict[str, float], state: str, words: str) -> None:
+    world = make_world(make_production())
+    calm = make_hosts().hosts[0]
+    facts_of = {name: getattr(calm, name) for name in calm.__slots__}
+    reading = HostReading(hosts=(HostFacts(**{**facts_of, **facts}),))
+    world.board.put("production", "hosts", reading)
+    verdict = judge(world.board, "production", world.clock.monotonic())
+    assert (verdict.state, verdict.troubles) == (state, (words,))
+    (row,) = host_rows(reading)
+    assert row.cells[0].state == {"warning": "warning", "failed": "error"}[state]

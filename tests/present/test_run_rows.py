@@ -89,14 +89,31 @@ def test_failure_unknown_and_lost_links_are_never_success() -> None:
     assert run_state(replace(view, state=RunState.NEEDS_OPERATOR)) == ("needs operator", "warning")
 
 
-def test_the_gate_shows_each_probe_and_then_its_decision() -> None:
+def test_the_gate_shows_its_time_each_probe_and_then_its_decision() -> None:
     world = living_world()
     run = start_deploy(world, "production")
-    assert gate_line(world.runs.view(run)) == ()
+    assert gate_line(world.runs.view(run), world.clock.now()) == ()
     world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
-    assert ("mail failed  ", "error") in gate_line(world.runs.view(run))
+    world.clock.advance(62)
+    world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
+    world.clock.advance(5)
+    line = gate_line(world.runs.view(run), world.clock.now())
+    assert "".join(text for text, _ in line) == "gate 1:07 of 2:00  mail failed  "
+    assert ("mail failed  ", "error") in line
+    world.clock.advance(600)
+    assert ("2:00 of 2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
     world.runs.add(run, EventKind.GATE_DECIDED, decision="failed")
-    assert gate_line(world.runs.view(run))[1] == ("failed", "error")
+    assert gate_line(world.runs.view(run), world.clock.now())[1] == ("failed", "error")
+
+
+def test_a_gate_that_begins_again_counts_from_there() -> None:
+    world = living_world()
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="ok")
+    world.clock.advance(90)
+    world.runs.add(run, EventKind.RUN_STARTED, pid=7)
+    world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="ok")
+    assert ("0:00 of 2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
 
 
 def test_nothing_begun_shows_no_output() -> None:

@@ -62,10 +62,12 @@ class Driver:
 
 
 @asynccontextmanager
-async def driven(world: FakeWorld, size: tuple[int, int] = (120, 36), theme: str = "dark") -> AsyncIterator[Driver]:
-    """A screen on a fake world, with services attached."""
+async def driven(
+    world: FakeWorld, size: tuple[int, int] = (120, 36), theme: str = "dark", *, toasts: bool = False
+) -> AsyncIterator[Driver]:
+    """A screen on a fake world, with services attached; notices are only drawn with `toasts`."""
     app = ConsoleApp(world.factory, theme=theme)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         driver = Driver(app, pilot, world)
         await driver.until(lambda: app.services is not None)
         await driver.settle()

@@ -1,9 +1,9 @@
 """The screen on a fake world as a program of its own, for tests on a real terminal.
 
-`python -m tests.ui.live_screen KIND`, where KIND is quiet (nothing changes), moving (one queue each second), evil
-(hostile text everywhere), wrong (the configuration is), crash (the factory fails), broken (the key y meets a bug in the
-queues pane), stuck (services never come), loaded (says which modules the first paint took) or hello (Textual's smallest
-application, to compare with).
+`python -m tests.ui.live_screen KIND`, where KIND is quiet (nothing changes), moving (one queue each second), deploying
+(a run goes on), evil (hostile text everywhere), wrong (the configuration is), crash (the factory fails), broken (the
+key y meets a bug in the queues pane), stuck (services never come), loaded (says which modules the first paint took) or
+hello (Textual's smallest application, to compare with).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def hello() -> int:
 def _factory(kind: str) -> ServicesFactory:
     def factory(publish: Publish) -> Services:
         from console.errors import ConfigError, Problem
-        from tests.fakes.screen import living_world
+        from tests.fakes.screen import living_world, start_deploy
 
         if kind == "wrong":
             raise ConfigError((Problem("opsconsole.yaml", 3, 7, "unknown key healt; did you mean health?"),))
@@ -86,6 +86,8 @@ def _factory(kind: str) -> ServicesFactory:
                 raise ValueError("token=abcdef-very-secret in a widget")
 
             setattr(QueuesPane, "copy_text", fail)  # noqa: B010 -- a bug in a widget, met by the key y
+        if kind == "deploying":
+            start_deploy(world, "production")
         if kind == "moving":
             threading.Thread(target=_move, args=(world,), daemon=True).start()
         return services

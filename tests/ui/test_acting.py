@@ -107,6 +107,7 @@ async def test_pasted_text_is_not_a_typed_name(world: FakeWorld, typed_slowly: l
         typed_slowly[0] = 0.005
         await screen.press(*"production", "enter")
         assert field.value != "production"
+        await screen.until(lambda: "Nothing has been started. Type it key by key" in screen.text)
         assert world.runs.started == []
         await screen.press("ctrl+v")
         assert field.value != "production"
@@ -267,3 +268,17 @@ async def test_on_one_protected_environment_only_its_own_name_counts() -> None:
             await screen.press(*(key if key != " " else "space" for key in wrong), "enter")
             assert world.runs.started == []
             screen.app.screen.query_one(NameField).value = ""
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=["120x36", "80x24"])
+async def test_no_notice_lies_over_the_field_of_a_dialog(world: FakeWorld, size: tuple[int, int]) -> None:
+    async with driven(world, size, toasts=True) as screen:
+        screen.main.notice("told before the dialog", "error")
+        await screen.until(lambda: "told before the dialog" in screen.text)
+        await screen.press("D")
+        await asked(screen)
+        await screen.until(lambda: "told before the dialog" not in screen.text)
+        screen.main.notice("told while the dialog stands", "error")
+        await screen.until(lambda: "told while" in screen.text)
+        field = screen.app.screen.query_one(NameField).region
+        assert all(not toast.region.overlaps(field) for toast in screen.app.screen.query("Toast"))

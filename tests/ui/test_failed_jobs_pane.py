@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from console.ui.screens.detail import DetailScreen
 from tests.fakes.screen import FakeWorld, living_world
 from tests.fakes.world_values import make_failed
 from tests.ui.driving import Driver, driven
@@ -81,3 +82,16 @@ async def test_older_failed_jobs_that_cannot_be_looked_for_are_not_shown_as_curr
             await screen.settle()
         await screen.until(lambda: screen.table(4).stale)
         assert "newest 200 · 20 s ago" in screen.text
+
+
+async def test_a_groups_job_says_that_it_is_one_of_several(world: FakeWorld) -> None:
+    async with driven(world, (160, 40)) as screen:
+        await screen.press("4")
+        await screen.until(lambda: "v each job" in screen.text)
+        await screen.press("enter")
+        await screen.until(lambda: "the newest, 1 of 61: v lists each" in screen.text)
+        await screen.press("escape", "v")
+        await screen.until(lambda: "v by cause" in screen.text)
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        assert "1 of" not in screen.text

@@ -335,3 +335,14 @@ async def test_keys_typed_at_once_reach_what_the_key_before_them_opened(world: F
             screen.app.post_message(events.Key(key, character))
         await screen.until(lambda: screen.main.line.value == "qu")
         assert not screen.app._exit
+
+
+async def test_enter_on_the_banners_environment_opens_its_troubles_and_hosts_in_words() -> None:
+    world = living_world(make_production())
+    async with driven(world) as screen:
+        await screen.press("1", "enter")
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        await screen.until(lambda: "mail failed" in screen.text)
+        for shown in ("1 job stuck in bulk-actions on redis", "load 0.42 (1 min) on 4 cores", "memory 61 % used"):
+            assert shown in screen.text
+        assert "disk 71 % used" in screen.text and "bulk-worker" in screen.text and "stopped 1/2" in screen.text

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from console.domain.documents import Json
+from console.domain.releases import ReleaseReading
 from console.domain.runs import EventKind
 from console.ui.screens.detail import DetailScreen
 from tests.fakes.screen import FakeWorld, living_world, start_deploy
+from tests.fakes.world_values import make_releases
 from tests.ui.driving import driven
 
 
@@ -65,7 +67,7 @@ async def test_the_end_is_told_with_what_it_offers(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("0")
         world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
-        await screen.until(lambda: "gate mail failed" in screen.text)
+        await screen.until(lambda: "gate 0:00 of 2:00  mail failed" in screen.text)
         world.runs.add(
             run, EventKind.RUN_FINISHED, outcome="failed", detail="mail failed three times", offers=["rollback"]
         )
@@ -263,3 +265,47 @@ async def test_runs_are_turned_through_like_pages(world: FakeWorld) -> None:
         await screen.until(lambda: any("no older run at hand" in each for each in screen.notices))
         await screen.press("right_square_bracket", "right_square_bracket")
         await screen.until(lambda: f"0 Run  {second}" in screen.text)
+
+
+@pytest.mark.parametrize(("size", "outcome"), [((120, 36), "cancelled"), ((80, 24), "failed")])
+async def test_a_run_that_ended_badly_says_what_is_live_now(
+    world: FakeWorld, size: tuple[int, int], outcome: str
+) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
+    async with driven(world, size) as screen:
+        await screen.press("0")
+        world.clock.advance(1)
+        detail = "aborted by ops1@bastion before step workers"
+        world.runs.add(run, EventKind.RUN_FINISHED, outcome=outcome, detail=detail, offers=["rollback"])
+        # What was read before the end says nothing of what is live after it.
+        await screen.until(lambda: "current release now: reading …" in screen.text)
+        hosts = tuple(
+            replace(host, current=current)
+            for host, current in zip(make_releases().hosts, ("20261121-3", "20261120-1"), strict=True)
+        )
+        world.board.put("production", "releases", ReleaseReading(hosts=hosts), every=5.0)
+        await screen.until(lambda: "current release now: web1 20261121-3, web2 20261120-1" in screen.text)
+        for shown in (detail, "migrations ran: step migrate ended ok", "offers: rollback (R)"):
+            assert shown in screen.text
+
+
+async def test_a_run_that_ended_well_needs_no_such_words(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
+        world.runs.add(run, EventKind.RUN_FINISHED, outcome="ok")
+        await screen.until(lambda: "ok" in screen.text and "migrations ran" not in screen.text)
+        await screen.settle()
+        assert "current release now" not in screen.text
+
+
+async def test_the_gate_counts_its_time(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        world.runs.add(run, EventKind.GATE_SAMPLED, probe="/up", status="ok")
+        await screen.until(lambda: "gate 0:00 of 2:00  /up ok" in screen.text)
+        world.clock.advance(67)
+        await screen.until(lambda: "gate 1:07 of 2:00  /up ok" in screen.text)

@@ -96,6 +96,19 @@ def test_the_terminal_is_as_it_was_after(end: Callable[[Terminal], object], code
         assert b"production \xc2\xb7 opsconsole" in terminal.output
 
 
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(lambda terminal: terminal.press("q"), 0), (lambda terminal: terminal.signal(signal.SIGTERM), 143)],
+    ids=["q", "TERM"],
+)
+def test_leaving_a_run_behind_names_the_way_back(end: Callable[[Terminal], object], code: int) -> None:
+    with program("deploying") as terminal:
+        terminal.wait_for("running")
+        end(terminal)
+        assert terminal.wait() == code
+        assert b"Run 42 goes on. Come back with: opsconsole runs attach 42" in terminal.output.rpartition(b"1049l")[2]
+
+
 def test_a_wrong_configuration_ends_it_with_every_problem_and_code_2() -> None:
     with program("wrong") as terminal:
         assert terminal.wait() == 2

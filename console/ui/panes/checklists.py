@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console.domain.checklists import ChecklistView, MarkKind
+from console.domain.snapshot import Snapshot
 from console.domain.untrusted import elide, harmless
 from console.errors import OpsconsoleError
 from console.present.checklist import COLUMNS, checklist_rows, item_lines, progress
@@ -100,13 +101,13 @@ class ChecklistsPane(Pane):
         if self.attached is None:
             return
         if view is None:
-            self.table.empty = self.EMPTY
+            self.table.say(self.EMPTY)
             self.table.show(())
             self.show_border()
             self.show_summary(("none", "dim"))
             return
         rows = checklist_rows(view, local=self.attached.local_time)
-        self.table.empty = f"{harmless(view.title)} has no items: write them as `- [ ] …`"
+        self.table.say(f"{harmless(view.title)} has no items: write them as `- [ ] …`")
         self.table.show(rows, mono=self.attached.services.clock.monotonic())
         if self._fresh:
             self._fresh = False
@@ -136,7 +137,14 @@ class ChecklistsPane(Pane):
 
     def _not_read(self, error: OpsconsoleError) -> None:
         self._asking = False
-        self.show_border(error=harmless(error.what), stale=True)
+        words = " ".join(harmless(line) for line in error.what.splitlines())
+        if self.shown is None:
+            since = self.attached.services.clock.now() if self.attached else None
+            missing: Snapshot[object] = Snapshot(source="checklist", error=str(error), failing_since=since)
+            self.empty_words((missing,), waiting=False)
+            words = f"not readable: {words}"
+            self.table.say(words, "error")
+        self.show_border(error=words, stale=True)
 
     def on_record_table_changed(self) -> None:
         """Marks and filters stand in the title."""
@@ -238,6 +246,8 @@ class ChecklistsPane(Pane):
 
     def on_record_table_opened(self, message: RecordTable.Opened) -> None:
         """Enter: the whole item, its commands, and what is known against them."""
+        if self.open_unread(message.key):
+            return
         if self.attached is not None and self.shown is not None:
             lines = item_lines(self.shown, message.key, local=self.attached.local_time)
             self.post_message(DetailOpened(f"checklist {harmless(self.shown.name)}", list(lines)))

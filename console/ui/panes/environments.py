@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 
 from console.domain.untrusted import harmless
 from console.domain.workers import HostReading, WorkerReading
+from console.present.environment import environment_lines
 from console.present.readings import freshness, judge, others, snapshots
 from console.present.rows import (
     ENVIRONMENT_COLUMNS,
@@ -24,6 +25,7 @@ from console.present.rows import (
 )
 from console.present.table import Cell, Row
 from console.present.text import FAILED, OK, OPEN, age, plural
+from console.present.unread import unread, unread_rows
 from console.services.container import Services
 from console.ui.messages import DetailOpened, EnvironmentChosen
 from console.ui.pane import Pane
@@ -31,7 +33,7 @@ from console.ui.widgets.record_table import RecordTable
 
 
 class EnvironmentsPane(Pane):
-    """Enter on an environment makes it the banner's; Enter elsewhere shows details."""
+    """Enter on an environment makes it the banner's; on the banner's own and elsewhere it shows its troubles."""
 
     NUMBER = 1
     TITLE = "Environments"
@@ -62,14 +64,17 @@ class EnvironmentsPane(Pane):
         }
         hosts, workers = snapshots(board, name, HostReading), snapshots(board, name, WorkerReading)
         rows = [*environment_rows(services.environments, name, verdicts)]
+        room = self.table.size.width - 3
         shown_hosts = [row for each in hosts for row in _dimmed(host_rows(each.value), each.stale(mono))] or [
             Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), Cell("…", "dim"), Cell("")))
             for host in self.attached.environment.hosts
         ]
-        rows += [blank("hosts"), heading("hosts"), *shown_hosts]
+        shown_hosts += unread_rows(unread(hosts), room)
+        rows += [blank("hosts"), heading("hosts", "load, disk used"), *shown_hosts]
         shown_workers = [row for each in workers for row in _dimmed(worker_rows(each.value), each.stale(mono))]
         if shown_workers or workers:
-            rows += [blank("workers"), heading("workers"), *(shown_workers or _why(workers[0].error))]
+            gaps = unread_rows(unread(workers), room)
+            rows += [blank("workers"), heading("workers"), *(shown_workers or gaps or _NO_WORKERS)]
         if rest := others(board, name):
             rows.append(blank("others"))
             rows += [source_row(each, mono) for each in rest]
@@ -96,16 +101,17 @@ class EnvironmentsPane(Pane):
     def on_record_table_opened(self, message: RecordTable.Opened) -> None:
         """Enter."""
         kind, _, name = message.key.partition(":")
-        if kind == "environment":
+        if self.attached is None:
+            return
+        own = self.attached.environment.name
+        if kind == "environment" and name != own:
             self.post_message(EnvironmentChosen(name))
-        elif self.attached is not None:
-            self.post_message(DetailOpened(f"{self.attached.environment.name} · troubles", self._troubles()))
-
-    def _troubles(self) -> list[tuple[tuple[str, str], ...]]:
-        assert self.attached is not None  # noqa: S101 -- only called while attached
-        services = self.attached.services
-        verdict = judge(services.board, self.attached.environment.name, services.clock.monotonic())
-        return [((harmless(trouble), "warning"),) for trouble in verdict.troubles] or [(("nothing is wrong", "ok"),)]
+            return
+        board, mono = self.attached.services.board, self.attached.services.clock.monotonic()
+        lines = environment_lines(
+            judge(board, own, mono), snapshots(board, own, HostReading), snapshots(board, own, WorkerReading), mono
+        )
+        self.post_message(DetailOpened(f"{harmless(own)} · troubles, hosts and workers", lines))
 
     def copy_text(self) -> str:
         """The name under the cursor."""
@@ -127,5 +133,4 @@ def _dimmed(rows: Sequence[Row], stale: bool) -> list[Row]:
     return [replace(row, cells=tuple(replace(cell, state="dim") for cell in row.cells)) for row in rows]
 
 
-def _why(error: str | None) -> list[Row]:
-    return [Row("worker:none", (Cell(OPEN, "dim"), Cell(error or "none configured", "dim"), Cell(""), Cell("")))]
+_NO_WORKERS = (Row("worker:none", (Cell(OPEN, "dim"), Cell("none configured", "dim"), Cell(""), Cell(""))),)

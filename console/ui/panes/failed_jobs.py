@@ -6,6 +6,7 @@ main screen, which plans and confirms them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -21,6 +22,7 @@ from console.present.detail import failed_lines
 from console.present.readings import Freshness, freshness, snapshots
 from console.present.rows import FAILED_COLUMNS, GROUP_COLUMNS, failed_rows, group_rows, short_class
 from console.present.text import age, count, plural
+from console.present.unread import unread
 from console.services.container import Services
 from console.ui.commands import bindings
 from console.ui.messages import ActionChosen, DetailOpened, NoticeGiven
@@ -80,7 +82,7 @@ class FailedJobsPane(Pane):
         found = snapshots(services.board, self.attached.environment.name, FailedSummary)
         summary = next((each.value for each in found if each.value is not None), None)
         fresh = freshness(found, mono)
-        self.table.empty = "reading …" if fresh.waiting else self.EMPTY
+        self.table.say(*self.empty_words(unread(found), waiting=fresh.waiting))
         if summary is not None:
             self._take(summary.page)
         jobs = self.jobs
@@ -209,10 +211,14 @@ class FailedJobsPane(Pane):
 
     # --- keys ------------------------------------------------------------------------------------------------------
 
+    def hint_words(self) -> Mapping[str, str]:
+        """`v` by what pressing it would do."""
+        return {"failed.grouped": "each job" if self.grouped else "by cause"}
+
     def action_grouped(self) -> None:
         """v."""
         self.grouped = not self.grouped
-        self.table.use(GROUP_COLUMNS if self.grouped else FAILED_COLUMNS, empty=self.EMPTY)
+        self.table.use(GROUP_COLUMNS if self.grouped else FAILED_COLUMNS, empty=self.table.empty)
         if self.attached is not None:
             self.refresh_from(self.attached.services)
 
@@ -249,25 +255,28 @@ class FailedJobsPane(Pane):
 
     def on_record_table_opened(self, message: RecordTable.Opened) -> None:
         """Enter: a group's newest job, or the job."""
-        ids = [message.key]
+        if self.open_unread(message.key):
+            return
+        ids: tuple[str, ...] = (message.key,)
         if self.grouped:
             groups = {f"{each.job.show(200)}|{each.signature}": each for each in self.groups}
-            ids = list(groups[message.key].uuids[:1]) if message.key in groups else []
+            ids = groups[message.key].uuids if message.key in groups else ()
         if self.attached is None or not ids:
             return
         failed, name = self.attached.services.failed, self.attached.environment.name
         self.expecting = True
         self.attached.ask(
             lambda: failed.show(name, ids[0]),
-            self._show,
+            partial(self._show, len(ids)),
             self._not_loaded,
             "failed job",
         )
 
-    def _show(self, detail: FailedDetail) -> None:
+    def _show(self, among: int, detail: FailedDetail) -> None:
         self.expecting = False
         local = self.attached.local_time if self.attached else False
         title = f"{short_class(detail.job.job.show(120))} · {harmless(detail.job.uuid)}"
+        title += f" · the newest, 1 of {count(among)}: v lists each" if among > 1 else ""
         self.post_message(DetailOpened(title, failed_lines(detail, local=local)))
 
     def on_record_table_reached_end(self) -> None:

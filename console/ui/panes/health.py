@@ -16,6 +16,7 @@ from console.present import text
 from console.present.readings import freshness, snapshots
 from console.present.rows import HEALTH_COLUMNS, health_rows
 from console.present.text import Line
+from console.present.unread import unread
 from console.services.container import Services
 from console.ui.messages import DetailOpened
 from console.ui.pane import Attached, Pane
@@ -67,7 +68,8 @@ class HealthPane(Pane):
                 self._remember(probe)
         since = {name: at for name, (_, at) in self._since.items()}
         fresh = freshness(found, mono)
-        self.table.empty = "reading …" if fresh.waiting and self.attached.environment.health else self.EMPTY
+        waiting = fresh.waiting and bool(self.attached.environment.health)
+        self.table.say(*self.empty_words(unread(found), waiting=waiting))
         self.table.show(health_rows(reading, since, now, self._curves), mono=mono, stale=fresh.stale)
         self.show_border(
             note=text.age(fresh.age) if reading else "",
@@ -98,7 +100,7 @@ class HealthPane(Pane):
 
     def on_record_table_opened(self, message: RecordTable.Opened) -> None:
         """Enter: one answer in full."""
-        if self.attached is None:
+        if self.open_unread(message.key) or self.attached is None:
             return
         local = self.attached.local_time
         for snapshot in snapshots(self.attached.services.board, self.attached.environment.name, ProbeReading):

@@ -77,7 +77,25 @@ class LogsPane(Pane):
     def on_log_view_opened(self, message: LogView.Opened) -> None:
         """Enter: a record with its whole trace."""
         record = message.record
+        if record is None:
+            self._open_troubles()
+            return
         self.post_message(DetailOpened(f"{harmless(record.host)} {record.at.show(40)}", detail_lines(record)))
+
+    def _open_troubles(self) -> None:
+        """Enter where no line is: each file that cannot be followed, whole."""
+        if self.attached is None:
+            return
+        down = _down(self.attached.services.tails.statuses(self.attached.environment.name))
+        lines: list[Line] = []
+        for each in down:
+            since = text.day(each.since, local=self.attached.local_time)
+            lines.append(
+                ((harmless(f"{each.host} {each.file}"), "bold"), (f"  {each.state.value} since {since}", "error"))
+            )
+            lines += [((f"  {harmless(part)}", ""),) for part in each.detail.splitlines()]
+        if lines:
+            self.post_message(DetailOpened("Logs · not readable", lines))
 
     # --- the frame -------------------------------------------------------------------------------------------------
 
@@ -91,8 +109,14 @@ class LogsPane(Pane):
         minute = int(services.clock.now().timestamp()) // 60
         series = services.tails.ring(name).errors_per_minute(minute, _MINUTES)
         rate = f"{series[-2] if len(series) > 1 and not series[-1] else series[-1]} err/min"
-        self.show_border(extra=self._title(statuses, services), note=f"{rate} {text.spark(series, _MINUTES)}")
-        self.show_summary((rate, "error" if series[-1] else "dim"), *self._newest())
+        down = _down(statuses)
+        # Of logs that were never read nobody knows how many errors they hold.
+        blind = bool(down) and len(down) == len(statuses) and not services.tails.ring(name).lines
+        note = "" if blind else f"{rate} {text.spark(series, _MINUTES)}"
+        self.show_border(extra=self._title(statuses, services), note=note)
+        lost = ((f"{harmless(down[0].host)}: not readable: {harmless(down[0].detail)}  ", "error"),) if down else ()
+        told = () if blind else ((rate, "error" if series[-1] else "dim"),)
+        self.show_summary(*lost, *told, *self._newest())
 
     def _title(self, statuses: tuple[FollowStatus, ...], services: Services) -> tuple[tuple[str, str], ...]:
         assert self.attached is not None  # noqa: S101
@@ -104,14 +128,22 @@ class LogsPane(Pane):
         unseen = self.view.unseen
         pieces.append("follow" if self.view.following else f"standing, {text.plural(unseen, 'new line')}")
         extra = [(" · ".join(piece for piece in pieces if piece), "")]
-        down = [each for each in statuses if each.state in (FollowState.DOWN, FollowState.UNREADABLE)]
+        down = _down(statuses)
         now = services.clock.now()
         for each in down[:2]:
             since = text.brief((now - each.since).total_seconds())
             extra.append((harmless(f"{each.host}: {each.state.value} {since}, {each.detail}"), "error"))
         return tuple(extra)
 
-    def _empty(self, statuses: tuple[FollowStatus, ...]) -> str:
+    def _empty(self, statuses: tuple[FollowStatus, ...]) -> Line:
+        down = _down(statuses)
+        if not down:
+            return ((self._quiet(statuses), "dim"),)
+        worst = " ".join(harmless(part) for part in down[0].detail.splitlines())
+        more = f" (and {len(down) - 1} more)" if len(down) > 1 else ""
+        return ((f"{harmless(down[0].host)} {harmless(down[0].file)} not readable: {worst}{more}", "error"),)
+
+    def _quiet(self, statuses: tuple[FollowStatus, ...]) -> str:
         if not statuses:
             return "no log file is configured: name them under logs: of this environment"
         waiting = next((each for each in statuses if each.state is FollowState.WAITING), None)
@@ -144,3 +176,8 @@ class LogsPane(Pane):
     def go_back(self) -> bool:
         """Leaves the filter."""
         return self.view.leave()
+
+
+def _down(statuses: tuple[FollowStatus, ...]) -> tuple[FollowStatus, ...]:
+    """The files that cannot be followed now."""
+    return tuple(each for each in statuses if each.state in (FollowState.DOWN, FollowState.UNREADABLE))

@@ -8,11 +8,13 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from console.domain.queues import QueueReading
+from console.domain.readings import APP
 from console.domain.untrusted import harmless
 from console.present import text
 from console.present.readings import freshness, snapshots
 from console.present.rows import QUEUE_COLUMNS, queue_key, queue_rows, queue_totals
 from console.present.text import Line
+from console.present.unread import unread, unread_rows
 from console.services.container import Services
 from console.ui.history import Trends
 from console.ui.messages import DetailOpened
@@ -74,9 +76,12 @@ class QueuesPane(Pane):
         if new and readings:
             words = [("ready, 15 min", "dim")]
             self.query_one(Sparkline).push(mono, ready, *words)
-        fresh = freshness(found, mono)
-        self.table.empty = "reading …" if fresh.waiting else self.EMPTY
-        self.table.show(queue_rows(readings, self._trends.all()), mono=mono, stale=fresh.stale)
+        missing = unread(found, services.board.get(self.attached.environment.name, APP))
+        fresh = freshness(found or missing, mono)
+        self.table.say(*self.empty_words(missing, waiting=fresh.waiting))
+        # Beside others that one which is missing has rows of its own: what is shown is not all there is.
+        gaps = unread_rows(missing, self.table.size.width - 3, named=True) if len(found) > len(missing) else ()
+        self.table.show((*gaps, *queue_rows(readings, self._trends.all())), mono=mono, stale=fresh.stale)
         drivers = " · ".join(dict.fromkeys(harmless(reading.driver) for reading in readings))
         note = " · ".join(part for part in (drivers, text.age(fresh.age)) if part) if readings else ""
         extra = ((f"{text.count(stuck)} stuck", "dim" if fresh.stale else "error"),) if stuck else ()
@@ -95,7 +100,7 @@ class QueuesPane(Pane):
 
     def on_record_table_opened(self, message: RecordTable.Opened) -> None:
         """Enter: one queue in words."""
-        if self.attached is None:
+        if self.open_unread(message.key) or self.attached is None:
             return
         board, name = self.attached.services.board, self.attached.environment.name
         for snapshot in snapshots(board, name, QueueReading):

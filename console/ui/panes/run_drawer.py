@@ -11,10 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from console.domain.releases import ReleaseReading
 from console.domain.runs import Outcome, RunState, RunView
 from console.domain.snapshot import Key
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
+from console.present.readings import snapshots
+from console.present.run_ending import ending_lines
 from console.present.run_rows import (
     gate_line,
     result_lines,
@@ -122,8 +125,8 @@ class RunDrawer(Pane):
         self._run = current.run
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Moves the stopwatches of a run that goes on."""
-        if self.attached is not None and self.view is not None and self.view.state is not RunState.FINISHED:
+        """Moves the stopwatches of a run that goes on; of one that ended badly, what is live now."""
+        if self.attached is not None and self.view is not None and self.view.outcome is not Outcome.OK:
             self._draw(self.attached.services)
 
     # --- drawing ---------------------------------------------------------------------------------------------------
@@ -174,10 +177,11 @@ class RunDrawer(Pane):
             raw = services.runs.output(view.run, step.name, shown_host(step), last=_TAIL)
             said: list[Line] = [((line, "dim"),) for line in raw.lines(limit=500) if line]
             lines_shown += [*result_lines(step)] or said[-_TAIL_LINES:]
-        if gate := gate_line(view):
+        if gate := gate_line(view, services.clock.now()):
             lines_shown.append(gate)
         if view.state is RunState.FINISHED:
-            lines_shown += _ending(view)
+            keys = {each.production: each.label for each in COMMANDS if each.production}
+            lines_shown += ending_lines(view, snapshots(services.board, view.environment, ReleaseReading), keys)
         return lines_shown
 
     # --- keys ------------------------------------------------------------------------------------------------------
@@ -305,15 +309,3 @@ def _note(view: RunView) -> str:
     if view.state is RunState.FINISHED:
         return ""
     return f"held by {harmless(view.held_by)}: h goes on" if view.held_by else "q leaves it running"
-
-
-def _ending(view: RunView) -> list[Line]:
-    """Why it ended like that, and what can be done about it with which key."""
-    state = "dim" if view.outcome is Outcome.OK else "error"
-    # Of a run that is well, the gate has said it already.
-    told = view.outcome is Outcome.OK and bool(view.gate_decision)
-    lines: list[Line] = [((harmless(part), state),) for part in view.detail.splitlines() if not told]
-    for offer in view.offers:
-        key = next((each.label for each in COMMANDS if each.production == offer), "")
-        lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f" ({key})" if key else "", "dim")))
-    return lines

@@ -25,6 +25,7 @@ from console.ui.widgets.name_field import NameField
 from console.ui.widgets.status_bar import Piece, StatusBar
 from console.ui.widgets.text_view import TextView
 
+_REFUSED = "Type it key by key: what is pasted, or comes too fast, is not taken here."
 PAUSE = 2.0
 """Seconds between the plan standing on the screen and the first moment it can be confirmed."""
 
@@ -40,6 +41,7 @@ class PlanQuestion(ModalScreen[str | None]):
         self.plan = plan
         self._mono = mono
         self._drawn_at: float | None = None
+        self._refused = False
 
     def on_mount(self) -> None:
         """The two seconds begin when the plan has been painted."""
@@ -91,7 +93,9 @@ class PlanQuestion(ModalScreen[str | None]):
     def _submitted(self, event: NameField.Submitted) -> None:
         event.stop()
         name = self.plan.environment
-        if event.value != name:
+        if event.value != name and self._refused:
+            self.say(f"Nothing has been started. {_REFUSED}", "error")
+        elif event.value != name:
             self.say(f"That is not {harmless(name)}. Nothing has been started.", "error")
         elif not self.ready:
             self.say("Read the plan first: Enter works two seconds after it was drawn.")
@@ -100,7 +104,9 @@ class PlanQuestion(ModalScreen[str | None]):
 
     @on(NameField.Pasted)
     def _pasted(self) -> None:
-        self.say("Type it: pasted text is not taken here.", "error")
+        # Enter behind a paste must not take its reason away.
+        self._refused = True
+        self.say(_REFUSED, "error")
 
     # --- scrolling the plan while the field or a button has the focus ----------------------------------------------
 

@@ -21,7 +21,7 @@ from console.domain.logs import Level, LogRing, Record, Where
 from console.present.text import Line
 from console.ui.commands import bindings
 from console.ui.messages import TextAsked
-from console.ui.widgets.draw import Drawn
+from console.ui.widgets.draw import Drawn, wrap
 
 PERIOD = 1 / 12
 """Seconds between two repaints, however many lines come."""
@@ -37,9 +37,9 @@ class LogView(Drawn, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("logs")]
 
     class Opened(Message):
-        """Enter or a double click on a record."""
+        """Enter or a double click on a record; None where there is none."""
 
-        def __init__(self, record: Record) -> None:
+        def __init__(self, record: Record | None) -> None:
             self.record = record
             super().__init__()
 
@@ -48,7 +48,7 @@ class LogView(Drawn, can_focus=True):
 
     def __init__(self, lines_of: Callable[[Record], tuple[Line, ...]], *, empty: str = "") -> None:
         super().__init__()
-        self.empty = empty
+        self.empty: Line = ((empty, "dim"),)
         self.following = True
         self.where = Where()
         self.pattern = ""
@@ -312,8 +312,8 @@ class LogView(Drawn, can_focus=True):
 
     def action_open(self) -> None:
         """Enter."""
-        if (record := self.current) is not None:
-            self.post_message(self.Opened(record))
+        if self.current is not None or not self._window:
+            self.post_message(self.Opened(self.current))
 
     # --- events ----------------------------------------------------------------------------------------------------
 
@@ -356,11 +356,12 @@ class LogView(Drawn, can_focus=True):
             here = position == self._cursor and self.has_focus and not self.following
             mark = "▶" if first and position in self.bookmarks else " "
             return self.line([(mark, "accent"), *line], width, *(("selection",) if here else ()))
-        if not self._window and y == 0:
-            return self.line([(f" {self._empty_text()}", "dim")], width)
+        said = wrap((("", ""), *self._empty_line()), width - 2) if not self._window else []
+        if y < len(said):
+            return self.line([(" ", ""), *said[y]], width)
         return Strip.blank(width, self.rich_style)
 
-    def _empty_text(self) -> str:
+    def _empty_line(self) -> Line:
         if not self.where.everything and self._ring.lines:
-            return "no line kept here matches; Esc shows all, v changes the level"
+            return (("no line kept here matches; Esc shows all, v changes the level", "dim"),)
         return self.empty

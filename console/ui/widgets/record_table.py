@@ -30,7 +30,7 @@ class RecordTable(Drawn, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("table")]
 
     class Opened(Message):
-        """Enter or a double click on a row."""
+        """Enter or a double click on a row; without any row on what is said instead of them, with an empty key."""
 
         def __init__(self, key: str) -> None:
             self.key = key
@@ -48,6 +48,7 @@ class RecordTable(Drawn, can_focus=True):
         super().__init__()
         self.columns = tuple(columns)
         self._empty = empty
+        self._empty_state = "dim"
         self.header = header
         self.sortable = sortable
         self.rows: tuple[Row, ...] = ()
@@ -87,10 +88,10 @@ class RecordTable(Drawn, can_focus=True):
         """What stands there without rows."""
         return self._empty
 
-    @empty.setter
-    def empty(self, text: str) -> None:
-        if text != self._empty:
-            self._empty = text
+    def say(self, text: str, state: str = "dim") -> None:
+        """What stands there without rows, and in which state."""
+        if (text, state) != (self._empty, self._empty_state):
+            self._empty, self._empty_state = text, state
             if not self.rows:
                 self.refresh()
 
@@ -110,7 +111,7 @@ class RecordTable(Drawn, can_focus=True):
 
     def use(self, columns: Sequence[Column], *, empty: str = "") -> None:
         """Other columns for other rows; order, marks and the cursor start anew."""
-        self.columns, self._empty = tuple(columns), empty
+        self.columns, self._empty, self._empty_state = tuple(columns), empty, "dim"
         self.rows, self._all, self.marked, self.order, self._at, self._top = (), (), frozenset(), None, -1, 0
         self._placed = ()
         self.refresh()
@@ -255,8 +256,8 @@ class RecordTable(Drawn, can_focus=True):
 
     def action_open(self) -> None:
         """Enter."""
-        if self.current:
-            self.post_message(self.Opened(self.current.key))
+        if self.current or not self._all:
+            self.post_message(self.Opened(self.current.key if self.current else ""))
 
     def action_mark(self) -> None:
         """Marks or unmarks, and goes on."""
@@ -349,13 +350,14 @@ class RecordTable(Drawn, can_focus=True):
         if index < len(self.rows):
             return self._draw_row(index, width, y)
         if not self.rows:
-            said = wrap((("", ""), (self._empty_text(), "dim")), self._inner)
+            said = wrap((("", ""), self._empty_text()), self._inner)
             if 0 <= y - self._head < len(said):
                 return self.line([(" ", ""), *said[y - self._head]], width)
         return Strip.blank(width, self.rich_style)
 
-    def _empty_text(self) -> str:
-        return f"nothing holds {self.pattern}; Esc shows all" if self.pattern and self._all else self.empty
+    def _empty_text(self) -> tuple[str, str]:
+        filtered = f"nothing holds {self.pattern}; Esc shows all", "dim"
+        return filtered if self.pattern and self._all else (self._empty, self._empty_state)
 
     def _draw_header(self, width: int) -> Strip:
         pieces = [(" ", "")]

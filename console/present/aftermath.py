@@ -1,0 +1,107 @@
+"""What is true after a run that ended badly: which steps finished where, what is live, the database, the lock, the way
+back.
+
+Owns those lines for the follower and for `runs show`. Must not decide how a run ended, nor claim what its events do not
+say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from console.domain.actions import Effect
+from console.domain.plans import PlannedStep
+from console.domain.runs import Event, EventKind, HostProgress, Outcome, RunRow, RunView
+
+_LOCK = {
+    EventKind.LOCK_TAKEN: "it was not given up",
+    EventKind.LOCK_RELEASED: "released",
+    EventKind.LOCK_LOST: "not ours any more",
+}
+
+
+def aftermath(row: RunRow, view: RunView, events: Iterable[Event], *, options: str = "") -> tuple[str, ...]:
+    """Lines for a run that failed, was cancelled or ended unknown after it began a changing step; none for any other.
+
+    `options` are put behind each command, so that it can be pasted.
+    """
+    plan = row.plan
+    changing = {step.name: step for step in plan.steps if step.effect is not Effect.READ}
+    begun = any(p.attempt for step in view.steps if step.name in changing for p in step.hosts.values())
+    if view.outcome in (None, Outcome.OK) or not begun:
+        return ()
+    lines = ["What is true now:", *_steps(view, {step.name for step in plan.steps} - set(changing))]
+    for step in changing.values():
+        if _is_link(step):
+            lines += _live(row, view, step)
+        elif _is_migration(step):
+            lines += _database(view, step)
+    if plan.lock:
+        kinds = [event.kind for event in events if event.kind in _LOCK]
+        said = _LOCK[kinds[-1]] if kinds else "was never taken"
+        kept = f": opsconsole lock status -e {row.environment}{options}" if view.lock_held else ""
+        lines.append(_line("lock", said + kept))
+    lines += [_line("way back", f"opsconsole run {offer} -e {row.environment}{options}") for offer in view.offers]
+    return tuple(lines)
+
+
+def _steps(view: RunView, reading: set[str]) -> list[str]:
+    """Steps that ended alike on the same hosts share a line; one that a runner does itself is nowhere."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for step in view.steps:
+        if step.name not in reading:
+            for word in dict.fromkeys(_word(p) for p in step.hosts.values() if p.attempt):
+                hosts = tuple(p.host for p in step.hosts.values() if p.attempt and _word(p) == word)
+                groups.setdefault((word, hosts), []).append(step.name)
+    return [
+        _line(word, ", ".join(names) + (f" on {', '.join(hosts)}" if any(hosts) else ""))
+        for (word, hosts), names in groups.items()
+    ]
+
+
+def _live(row: RunRow, view: RunView, link: PlannedStep) -> list[str]:
+    before = {host.name: host.current for host in row.plan.hosts}
+    undone = next((step.hosts for step in view.steps if step.name == f"undo {link.name}"), {})
+    said: dict[str, list[str]] = {}
+    for host, progress in next((step.hosts for step in view.steps if step.name == link.name), {}).items():
+        if not progress.attempt or progress.outcome is Outcome.SKIPPED:
+            now = before.get(host) or "no release"
+        elif host in undone and undone[host].outcome is Outcome.OK:
+            now = row.plan.rollback_target or before.get(host) or "no release"
+        elif progress.outcome is Outcome.OK and host not in undone:
+            now = row.plan.release
+        else:
+            now = f"{before.get(host) or 'no release'} or {row.plan.release}, look at it"
+        said.setdefault(now, []).append(host)
+    return [_line("current", f"is {now} on {', '.join(hosts)}") for now, hosts in said.items()]
+
+
+def _database(view: RunView, migration: PlannedStep) -> list[str]:
+    hosts = next((step.hosts for step in view.steps if step.name == migration.name), {})
+    ends = [progress.outcome for progress in hosts.values() if progress.attempt]
+    if all(end is Outcome.SKIPPED for end in ends):
+        return []
+    said = "migrations ran" if all(end is Outcome.OK for end in ends) else "migrations may have run in part"
+    return [_line("database", f"{said}; going back to an older release does not undo them")]
+
+
+def _word(progress: HostProgress) -> str:
+    return (
+        "not ended"
+        if progress.outcome is None
+        else "finished"
+        if progress.outcome is Outcome.OK
+        else str(progress.outcome)
+    )
+
+
+def _line(head: str, text: str) -> str:
+    return f"  {head:<10} {text}"
+
+
+def _is_link(step: PlannedStep) -> bool:
+    return step.kind == "release" and step.params.get("do") == "link"
+
+
+def _is_migration(step: PlannedStep) -> bool:
+    return step.kind == "artisan" and " migrate" in f" {step.text}"

@@ -1,0 +1,64 @@
+"""What stands where a reading is missing because it could not be read: never the words of an empty table.
+
+Owns those words and rows, and which sources of a pane they are about. Must not read anything; it is given snapshots.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from console.domain.readings import QUEUES
+from console.domain.snapshot import Snapshot
+from console.domain.untrusted import harmless
+from console.present.table import Cell, Row
+from console.present.text import FAILED, Line, brief, day, moment
+
+KEY = "unread:"
+"""The beginning of the keys of rows that stand for a source instead of for what it says."""
+
+
+def unread(found: Iterable[Snapshot[object]], app: Snapshot[object] | None = None) -> tuple[Snapshot[object], ...]:
+    """The snapshots whose every read has failed so far. Without any snapshot at all it is `app` that counts: sources
+    that discovery finds do not exist before it worked."""
+    every = tuple(found)
+    if not every and app is not None:
+        every = (app,)
+    return tuple(each for each in every if each.value is None and each.error is not None)
+
+
+def source_words(source: str) -> str:
+    """A source as people know it: a queue connection by its own name."""
+    return harmless(source.removeprefix(QUEUES))
+
+
+def reason(snapshot: Snapshot[object]) -> str:
+    """`not readable: REASON`, on one harmless line."""
+    return f"not readable: {' '.join(harmless(line) for line in (snapshot.error or '').splitlines())}"
+
+
+def unread_rows(missing: Sequence[Snapshot[object]], width: int, *, named: bool = False) -> tuple[Row, ...]:
+    """Each missing source in as many rows of `width` columns as its reason takes; the first takes the cursor."""
+    rows: list[Row] = []
+    for each in missing:
+        words = f"{source_words(each.source)}: {reason(each)}" if named else reason(each)
+        lines = textwrap.wrap(f"{FAILED} {words}", max(12, width), subsequent_indent="  ", max_lines=5) or [FAILED]
+        for at, line in enumerate(lines):
+            key = f"{KEY}{each.source}" + (f":{at}" if at else "")
+            rows.append(Row(key, (Cell(line, "error"),), heading=at > 0))
+    return tuple(rows)
+
+
+def unread_lines(missing: Sequence[Snapshot[object]], now: datetime, *, local: bool = False) -> tuple[Line, ...]:
+    """Each missing source in full: the whole error and since when."""
+    lines: list[Line] = []
+    for each in missing:
+        since = each.failing_since
+        lines.append(((f"{source_words(each.source)}", "bold"), ("  not readable", "error")))
+        lines += [((f"  {harmless(line)}", ""),) for line in (each.error or "").splitlines()]
+        if since is not None:
+            lasting = brief((now - since).total_seconds())
+            lines.append((("  since ", "dim"), (day(since, local=local), ""), (f"  {lasting}", "dim")))
+        lines.append(())
+    return (*lines, ((f"now {moment(now, local=local)}; it is tried again by itself, ctrl+r tries at once", "dim"),))
