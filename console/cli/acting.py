@@ -18,15 +18,17 @@ from threading import Event as Flag
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from console.cli.output import write_json_line, write_line, write_note
+from console.cli.output import write_json_line, write_line, write_note, write_text
 from console.domain.documents import Json
 from console.domain.plan_codec import decode_plan, plan_hash
 from console.domain.plans import Plan
 from console.domain.policy import ChangeWindow, Confirmation
-from console.domain.runs import Event, EventKind, RunState, fold, start_view
+from console.domain.runs import Event, EventKind, RunState, RunView, fold, start_view
+from console.domain.shellwords import quote
 from console.domain.untrusted import Raw, harmless
 from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 from console.present.acting import event_document, event_line
+from console.present.aftermath import aftermath
 from console.services.leases import Pulse
 from console.services.planner import binding_hash
 from console.services.runs import ABANDONED, abandoned, lease_name, store_confirmed
@@ -46,10 +48,16 @@ class Desk:
 
     config: Config
     state: State
+    options: str = ""
+    """` --config PATH` when one was typed: without it a printed command would look elsewhere."""
 
     def start(self, run: int) -> None:
         """Starts a runner for a run."""
         start_runner(run, config=self.config.path, state_path=self.config.state_path)
+
+    def command(self, words: str) -> str:
+        """A command of ours as it can be pasted."""
+        return f"opsconsole {words}{self.options}"
 
 
 @contextmanager
@@ -61,9 +69,16 @@ def opened_state(config_path: Path | None) -> Iterator[Desk]:
     config = load(config_path)
     state = open_state(config)
     try:
-        yield Desk(config, state)
+        yield Desk(config, state, typed_options(config_path))
     finally:
         state.close()
+
+
+def typed_options(config_path: Path | None) -> str:
+    """What a printed command needs to find the same configuration; nothing where it would find it by itself."""
+    if config_path is None or os.environ.get("OPSCONSOLE_CONFIG") == str(config_path):
+        return ""
+    return f" --config {quote(str(config_path))}"
 
 
 def make_plan(desk: Desk, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
@@ -196,13 +211,15 @@ def follow(
     with _signals() as caught:
         try:
             printer = _Printer(desk, run, as_json=as_json, quiet=quiet)
-            return _follow(desk, run, printer, caught=caught, aborting=aborting, started=started)
+            return _follow(desk, run, printer, caught=caught, aborting=aborting, started=started, quiet=quiet)
         except Detached as left:
-            write_note(f"Run {run} goes on. Come back with: opsconsole runs attach {run}")
+            write_note(f"Run {run} goes on. Come back with: {desk.command(f'runs attach {run}')}")
             return 128 + left.number
 
 
-def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], aborting: bool, started: bool) -> int:
+def _follow(
+    desk: Desk, run: int, printer: _Printer, *, caught: list[int], aborting: bool, started: bool, quiet: bool
+) -> int:
     store = desk.state.runs
     view = start_view(store.run(run))
     until = desk.state.clock.monotonic() + (_BIRTH if started else 1.0)
@@ -226,7 +243,7 @@ def _follow(desk: Desk, run: int, printer: _Printer, *, caught: list[int], abort
                 view = fold(view, (event,))
                 printer.show(event)
                 if event.kind is EventKind.RUN_FINISHED:
-                    return _code(event, view.offers, run)
+                    return _code(desk, event, view, quiet=quiet)
         elif pulse.living():
             until = clock.monotonic() + 1.0
         elif clock.monotonic() > until and store.changed() == changed:
@@ -243,17 +260,21 @@ def _left(desk: Desk, run: int) -> int:
         write_note(f"Run {run} needs an operator: {question.text}")
         if question.choices != ABANDONED:
             write_note("Its runner is gone: an answer starts another.")
-        write_note(f"Go on with it: opsconsole runs resume {run}")
-        write_note(f"Answer with: opsconsole runs answer {run} {'|'.join(question.choices)}")
+        write_note(f"Go on with it: {desk.command(f'runs resume {run}')}")
+        write_note(
+            f"Answer with: {desk.command(f'runs answer {run} WORD')} (WORD is one of: {', '.join(question.choices)})"
+        )
     if view.state in (RunState.PLANNED, RunState.CONFIRMED):
         write_note(f"Its runner never began; its log is {runner_log(desk.config.state_path, run)}")
     return UNKNOWN
 
 
-def _code(event: Event, offers: Sequence[str], run: int) -> int:
+def _code(desk: Desk, event: Event, view: RunView, *, quiet: bool) -> int:
     code = event.data.get("exit_code")
-    for offer in offers:
-        write_note(f"Next: opsconsole run {offer} (run {run} ended {event.data.get('outcome')})")
+    store = desk.state.runs
+    if not quiet:
+        for line in aftermath(store.run(view.run), view, store.events(view.run), options=desk.options):
+            write_note(line)
     return code if isinstance(code, int) else int(event.data.get("outcome") != "ok")
 
 
@@ -275,7 +296,7 @@ class _Printer:
             return
         line = event_line(event)
         if line:
-            write_line(line)
+            write_text(line)
         if event.kind is EventKind.STEP_OUTPUT:
             self._show_output(event)
         sys.stdout.flush()

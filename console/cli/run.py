@@ -75,6 +75,6 @@ def run(
                 write_json_line({"kind": "run_detached", "run": number, "plan_hash": plan_hash(made)})
             else:
                 write_line(f"run {number}")
-            write_note(f"Follow it with: opsconsole runs attach {number}")
+            write_note(f"Follow it with: {desk.command(f'runs attach {number}')}")
             return 0
         return follow(desk, number, as_json=as_json, aborting=on_interrupt == "abort", started=True)

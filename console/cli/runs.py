@@ -11,14 +11,17 @@ import click
 
 from console.cli.acting import Desk, follow, opened_state
 from console.cli.options import config_option, json_option, optional_environment_option
-from console.cli.output import write_json, write_line, write_note, write_table
+from console.cli.output import write_json, write_line, write_note, write_table, write_text
 from console.domain.runs import RunRow, RunState, RunView, fold, start_view
 from console.domain.untrusted import harmless
 from console.errors import RefusedError, UsageError
 from console.present.acting import event_line, run_document, run_summary
+from console.present.aftermath import aftermath
 from console.services.confirming import check_beginning
 from console.services.leases import DEAD_SECONDS, alive, beats, surely_gone, surely_there
 from console.services.runs import ABANDONED, abandoned, lease_name
+
+_CELL = 80
 
 
 @click.group()
@@ -34,6 +37,8 @@ def runs() -> None:
 def list_runs(config_path: Path | None, environment: str, as_json: bool, limit: int) -> int:
     """The newest runs."""
     with opened_state(config_path) as desk:
+        if environment:
+            desk.config.environment(environment)
         rows = desk.state.runs.runs(environment=environment, limit=limit)
         views = [_view(desk, row) for row in rows]
     if as_json:
@@ -49,7 +54,7 @@ def list_runs(config_path: Path | None, environment: str, as_json: bool, limit: 
                 row.action,
                 row.operator.label,
                 view.outcome.value if view.outcome else view.state.value,
-                view.detail[:80] or (view.question.text[:80] if view.question else ""),
+                _one_line(view.detail or (view.question.text if view.question else "")),
             ]
             for row, view in zip(rows, views, strict=True)
         ],
@@ -75,8 +80,10 @@ def show(config_path: Path | None, as_json: bool, run: int) -> int:
     for event in events:
         line = event_line(event)
         if line:
-            write_line(line)
-    _tell_question(row, view)
+            write_text(line)
+    for line in aftermath(row, view, events, options=desk.options):
+        write_line(line)
+    _tell_question(desk, row, view)
     return 0
 
 
@@ -134,7 +141,9 @@ def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, deta
         _open(desk, run)
         if _living(desk, run):
             if _beating(desk, run):
-                raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: opsconsole runs attach {run}")
+                raise UsageError(
+                    f"Run {run} has a runner.", fix=f"Follow it with: {desk.command(f'runs attach {run}')}"
+                )
             _open(desk, run)
         _check_beginning(desk, run, "run.resume", name)
         desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
@@ -179,11 +188,15 @@ def _say(desk: Desk, run: int, kind: str, body: str, *, living: bool, name: str 
     )
     if kind:
         state.runs.ask(run, who=state.operator.label, kind=kind, body=body, at=state.clock.now())
+    if kind == "abort":
+        write_note(f"Run {run} was asked to abort: what runs is ended (TERM, then KILL after 10 s), then the run.")
+    elif kind:
+        write_note(f"Run {run} was answered: {body}.")
     if not living or not _living(desk, run):
         # The second look: it may have ended between the first and our request.
         write_note("Its runner is gone: another was started." if not living else "Another runner was started.")
         desk.start(run)
-    write_note(f"Follow it with: opsconsole runs attach {run}")
+    write_note(f"Follow it with: {desk.command(f'runs attach {run}')}")
 
 
 def _check_beginning(desk: Desk, run: int, what: str, name: str) -> None:
@@ -230,7 +243,16 @@ def _open(desk: Desk, run: int, *, living: bool = True) -> RunView:
     return view
 
 
-def _tell_question(row: RunRow, view: RunView) -> None:
+def _one_line(text: str) -> str:
+    whole = " · ".join(text.split("\n"))
+    return whole if len(whole) <= _CELL else whole[: _CELL - 1] + "…"
+
+
+def _tell_question(desk: Desk, row: RunRow, view: RunView) -> None:
     if view.question is not None:
         write_note(f"It asks: {view.question.text}")
-        write_note(f"Answer with: opsconsole runs answer {row.id} {'|'.join(view.question.choices)}")
+        words = ", ".join(view.question.choices)
+        write_note(
+            f"Answer with: {desk.command(f'runs answer {row.id} WORD')}"
+            + (f" (WORD is one of: {words})" if words else "")
+        )

@@ -275,6 +275,12 @@ def test_status_with_every_host_lost_ends_with_the_cause_though_probes_answer(
     assert text.count(f"→ {error.fix}") == 2
 
 
+@pytest.mark.parametrize("words", [("status",), ("runs", "list"), ("queues",)])
+def test_an_environment_that_is_not_there_is_a_usage_error(world: World, run: Run, words: tuple[str, ...]) -> None:
+    code, text = run(*words, "-e", "labb")
+    assert code == 2 and "lab" in text
+
+
 def test_failed_list_and_show(world: World, run: Run) -> None:
     code, document = run("failed", "list", "-e", "lab", "--json")
     assert (code, document["total"], [each["id"] for each in document["jobs"]]) == (0, 2, [2, 1])

@@ -216,5 +216,28 @@ def test_a_runner_that_is_seen_here_is_not_watched_first(typed_on: Callable[[Tie
     typed = typed_on(Tier.NORMAL)
     run = typed.confirmed()
     typed.leases.take(lease_name(int(run)), new_holder())
-    assert typed("abort", run).exception is None
+    done = typed("abort", run)
+    assert done.exception is None and f"Run {run} was asked to abort" in done.stderr
     assert (typed.started, typed.clock.passed) == ([], 0.0)
+
+
+def test_an_ended_run_tells_what_is_true_and_the_way_back_with_the_config_typed(
+    typed_on: Callable[[Tier], Typed],
+) -> None:
+    typed = typed_on(Tier.NORMAL)
+    stage = typed.stage
+    _, view = stage.run(stage.plan(action(step("one", "true"), step("two", "echo a; exit 1"))))
+    for command in ("show", "attach"):
+        said = typed(command, str(view.run)).output
+        assert "finished   one on web1, web2" in said
+        assert "failed     two on web1, web2" in said
+        assert "lock       released" in said
+
+
+def test_a_command_to_paste_names_the_config_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPSCONSOLE_CONFIG", raising=False)
+    desk = Desk(cast(Any, None), cast(Any, None), console.cli.acting.typed_options(Path("/etc/my o.yaml")))
+    assert desk.command("runs attach 4") == "opsconsole runs attach 4 --config '/etc/my o.yaml'"
+    monkeypatch.setenv("OPSCONSOLE_CONFIG", "/etc/my o.yaml")
+    assert console.cli.acting.typed_options(Path("/etc/my o.yaml")) == ""
+    assert console.cli.acting.typed_options(None) == ""
