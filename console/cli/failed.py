@@ -80,10 +80,15 @@ def list_jobs(
 @json_option
 @click.argument("uuid")
 def show(config_path: Path | None, environment: str, as_json: bool, uuid: str) -> int:
-    """One failed job, whole: payload, decoded command, exception chain with frames."""
+    """One failed job, whole: payload, decoded command, exception chain with frames.
+
+    UUID may be cut off, to six characters or more, as long as it names one job.
+    """
     config = load_config(config_path)
     with opened(config, config.environment(environment)) as target:
-        detail = FailedRows(lambda _name: target.reach).show(environment, uuid)
+        rows = FailedRows(lambda _name: target.reach)
+        (whole,) = rows.whole_ids(environment, [uuid])
+        detail = rows.show(environment, whole)
     if as_json:
         write_json(payload.failed_show_document(detail))
     else:

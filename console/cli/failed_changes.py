@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from console.cli.options import config_option, environment_option, json_option
-from console.cli.output import write_json, write_table
+from console.cli.output import write_json, write_note, write_table
 from console.domain.documents import Json
 from console.domain.runs import results_code
 from console.errors import RefusedError
@@ -30,10 +30,14 @@ def _change(
 ) -> int:
     # Listing failed jobs needs none of this.
     from console.cli.acting import begin, confirm, follow, make_plan, note_refusal, opened_state
-    from console.present.acting import results_document
+    from console.cli.reading import opened
+    from console.present.acting import archived_rows, results_document
+    from console.services.failed import FailedRows
 
     with opened_state(config_path) as desk:
         try:
+            with opened(desk.config, desk.config.environment(environment)) as target:
+                ids = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
             made = make_plan(desk, environment, action, {"ids": list[Json](ids)})
             if not as_json:
                 from console.cli.plan import print_plan
@@ -46,7 +50,9 @@ def _change(
             raise
         number = begin(desk, made, confirmation)
         code = follow(desk, number, as_json=False, quiet=True, started=True)
-        results = results_document(desk.state.runs.events(number))
+        events = desk.state.runs.events(number)
+    results = results_document(events)
+    archives = archived_rows(events)
     if not results:
         return code
     if as_json:
@@ -56,6 +62,8 @@ def _change(
             ["uuid", "outcome", "detail"],
             [[str(one[key]) for key in ("uuid", "outcome", "detail")] for one in results if isinstance(one, dict)],
         )
+        for archive in archives:
+            write_note(f"The rows as they were: {archive}")
     return results_code([one.get("outcome") for one in results if isinstance(one, dict)])
 
 
@@ -77,7 +85,10 @@ def retry(
     name: str,
     reason: str,
 ) -> int:
-    """Puts failed jobs back on their queues and says what became of each."""
+    """Puts failed jobs back on their queues and says what became of each.
+
+    A UUID may be cut off, to six characters or more, as long as it names one job.
+    """
     return _change("retry", config_path, environment, as_json=as_json, ids=ids, yes=yes, name=name, reason=reason)
 
 
@@ -99,5 +110,8 @@ def forget(
     name: str,
     reason: str,
 ) -> int:
-    """Deletes failed jobs after archiving their rows, and says what became of each."""
+    """Deletes failed jobs after archiving their rows; says what became of each and where the archive is.
+
+    A UUID may be cut off, to six characters or more, as long as it names one job.
+    """
     return _change("forget", config_path, environment, as_json=as_json, ids=ids, yes=yes, name=name, reason=reason)

@@ -125,6 +125,12 @@ def results_document(events: Iterable[Event]) -> list[Json]:
     return found
 
 
+def archived_rows(events: Iterable[Event]) -> tuple[str, ...]:
+    """The files that a forget wrote the rows to before they went."""
+    found = (event.data.get("archive") for event in events if event.kind is EventKind.STEP_FINISHED)
+    return tuple(str(one["file"]) for one in found if isinstance(one, dict) and one.get("file"))
+
+
 def _words(event: Event) -> str:
     data = event.data
     match event.kind:

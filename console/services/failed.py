@@ -6,6 +6,7 @@ table without a bound, nor use OFFSET.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,6 +34,8 @@ CHUNK = 1000
 WHOLE = 1_000_000
 """Characters of payload and of exception that are fetched when one job is opened."""
 
+_BEGINNING = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]{5,34}")
+_LISTED = 10
 _HEAD = 600
 _MOST_CHUNKS = 20
 _THROWN = "{main}\n\nNext "
@@ -111,6 +114,23 @@ class FailedTable:
             return _int(self._query(f"select count(*) from {self._table}")[0][0]), True  # noqa: S608
         except DeadlineError:
             return self.estimate(), False
+
+    def whole_id(self, given: str) -> str:
+        """The id that a beginning of at least six characters stands for; any other text as it is. UsageError names
+        those it may stand for when there are several."""
+        if not self._uuids or not _BEGINNING.fullmatch(given):
+            return given
+        rows = self._query(
+            f"select uuid from {self._table} where uuid like :given order by uuid limit {_LISTED + 1}",  # noqa: S608
+            {"given": given + "%"},
+        )
+        found = [str(row[0]) for row in rows]
+        if len(found) > 1:
+            more = ["…"] if len(found) > _LISTED else []
+            raise UsageError(
+                f"{given} is the beginning of several failed jobs", fix="\n".join([*found[:_LISTED], *more])
+            )
+        return found[0] if found else given
 
     def show(self, uuid: str) -> FailedDetail:
         """One row, whole up to a million characters a body. UsageError when it is gone."""
@@ -206,6 +226,13 @@ class FailedRows:
     def show(self, environment: str, uuid: str) -> FailedDetail:
         """One row, whole. UsageError when it is gone."""
         return self._table(environment).show(uuid)
+
+    def whole_ids(self, environment: str, given: Sequence[str]) -> tuple[str, ...]:
+        """Ids of which some may be cut off, as the screen shows them, in full. UsageError when one is ambiguous."""
+        if not any(_BEGINNING.fullmatch(one) for one in given):
+            return tuple(given)
+        table = self._table(environment)
+        return tuple(dict.fromkeys(table.whole_id(one) for one in given))
 
     def _table(self, environment: str) -> FailedTable:
         return open_table(self._reach_of(environment))

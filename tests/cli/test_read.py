@@ -12,7 +12,7 @@ import pytest
 from console.cli import main
 from console.domain.environment import QueueConnection
 from console.domain.health import Status
-from console.errors import AuthenticationError, HostKeyError, OpsconsoleError, UnreachableError
+from console.errors import AuthenticationError, HostKeyError, OpsconsoleError, UnreachableError, UsageError
 from tests.fakes import FakeHttp, FakeReach, FakeShell, make_environment
 from tests.fakes.http import answered
 from tests.fakes.shell import completed
@@ -57,6 +57,7 @@ class World:
         from tests.fakes import FakeKeyValue, FakeSql
 
         self.store = FakeKeyValue()
+        self.connection = connection
         self.sql = FakeSql.on(connection)
         self.http = FakeHttp()
         self.shells = {name: FakeShell(name, answer) for name in ("web1", "web2", "one")}
@@ -298,6 +299,33 @@ def test_failed_list_and_show(world: World, run: Run) -> None:
     assert run("failed", "show", "gone", "-e", "lab")[0] == 2
     code, text = run("failed", "list", "-e", "lab")
     assert "2 in all" in text
+
+
+def test_a_failed_job_is_found_by_the_beginning_of_its_id(world: World, run: Run) -> None:
+    add(world.connection, 3, uuid="3fca83f8-1111-4000-8000-000000000003")
+    add(world.connection, 4, uuid="3fca83f8-2222-4000-8000-000000000004")
+    code, document = run("failed", "show", "3fca83f8-1", "-e", "lab", "--json")
+    assert (code, document["uuid"]) == (0, "3fca83f8-1111-4000-8000-000000000003")
+    code, text = run("failed", "show", "3fca83f8", "-e", "lab")
+    assert code == 2 and "several" in text
+    assert "3fca83f8-1111-4000-8000-000000000003" in text and "3fca83f8-2222-4000-8000-000000000004" in text
+    assert run("failed", "show", "3fca", "-e", "lab")[0] == 2, "too short to mean one"
+    assert run("failed", "show", "abcdef", "-e", "lab")[0] == 2
+
+
+def test_retry_and_forget_take_the_beginning_of_an_id(world: World, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    uuid = "3fca83f8-1111-4000-8000-000000000003"
+    add(world.connection, 3, uuid=uuid)
+    planned: list[Any] = []
+
+    def plan(_desk: object, _environment: str, action: str, params: Any) -> Any:
+        planned.append((action, params))
+        raise UsageError("enough seen")
+
+    monkeypatch.setattr("console.cli.acting.make_plan", plan)
+    for action in ("retry", "forget"):
+        assert run("failed", action, "3fca83f8", "-e", "lab", "--yes")[0] == 2
+    assert planned == [(action, {"ids": [uuid]}) for action in ("retry", "forget")]
 
 
 def test_environments_of_the_fakes_and_of_the_file_agree(world: World) -> None:
