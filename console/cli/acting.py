@@ -81,6 +81,16 @@ def typed_options(config_path: Path | None) -> str:
     return f" --config {quote(str(config_path))}"
 
 
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Around what only asks and reads: whoever interrupts it is told that nothing happened."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        write_note(f"\n{_NOTHING}")
+        raise
+
+
 def make_plan(desk: Desk, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
     """Plans an action: connects to every host and changes nothing."""
     from console.wiring.acting import build_planner
@@ -109,8 +119,12 @@ def read_plan(desk: Desk, file: Path, environment: str, action: str) -> Plan:
                     fix="Plan it again into a file of your own.",
                 )
             plan = decode_plan(json.loads(stream.read().decode("ascii")))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is not a plan: {Raw.of(str(error)).show(200)}") from error
+    except OSError as error:
+        raise UsageError(f"{harmless(str(file))} cannot be read: {error.strerror}.", done=_NOTHING) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{harmless(str(file))} is not a plan: {Raw.of(str(error)).show(200)}", done=_NOTHING, fix=_PLAN_AGAIN
+        ) from error
     if (plan.environment, plan.action) != (environment, action):
         raise UsageError(f"{file} plans {harmless(plan.action)} on {harmless(plan.environment)}.")
     target, chosen = desk.config.environment(environment), desk.config.action(action)
@@ -333,3 +347,4 @@ def _ask(question: str) -> str:
 
 
 _NOTHING = "Nothing was changed."
+_PLAN_AGAIN = "Write one with: opsconsole plan ACTION -e ENV -o FILE"

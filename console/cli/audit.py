@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table
 from console.cli.reading import PARTIAL, load_config
@@ -25,7 +26,7 @@ from console.services.operators import current_operator
 _FILE_LIMIT = 64 * 1024 * 1024
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def audit() -> None:
     """Who did what: show, verify."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from console.cli.groups import WholeGroup
 from console.cli.options import json_option
 from console.cli.output import write_json, write_line
 from console.domain.advice import advise
@@ -17,7 +18,7 @@ from console.domain.untrusted import Raw
 from console.errors import UsageError
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def checklist() -> None:
     """Checklists: what a file holds."""
 

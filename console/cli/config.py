@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
+from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option
 from console.cli.output import write_json, write_line
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def config() -> None:
     """The configuration: check, schema."""
 

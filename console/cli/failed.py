@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from console.cli.failed_changes import forget, retry
+from console.cli.groups import WholeGroup
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_note, write_table
 from console.cli.reading import load_config, opened
@@ -19,7 +20,7 @@ from console.present import payload
 from console.services.failed import FailedRows
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def failed() -> None:
     """Failed jobs: list, show, retry, forget."""
 

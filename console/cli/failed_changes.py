@@ -29,25 +29,26 @@ def _change(
     reason: str,
 ) -> int:
     # Listing failed jobs needs none of this.
-    from console.cli.acting import begin, confirm, follow, make_plan, note_refusal, opened_state
+    from console.cli.acting import begin, confirm, follow, make_plan, note_refusal, opened_state, unchanged
     from console.cli.reading import opened
     from console.present.acting import archived_rows, results_document
     from console.services.failed import FailedRows
 
     with opened_state(config_path) as desk:
-        try:
-            with opened(desk.config, desk.config.environment(environment)) as target:
-                ids = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
-            made = make_plan(desk, environment, action, {"ids": list[Json](ids)})
-            if not as_json:
-                from console.cli.plan import print_plan
+        with unchanged():
+            try:
+                with opened(desk.config, desk.config.environment(environment)) as target:
+                    ids = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
+                made = make_plan(desk, environment, action, {"ids": list[Json](ids)})
+                if not as_json:
+                    from console.cli.plan import print_plan
 
-                print_plan(made)
-                sys.stdout.flush()
-            confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
-        except RefusedError as error:
-            note_refusal(desk, action, environment, error)
-            raise
+                    print_plan(made)
+                    sys.stdout.flush()
+                confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
+            except RefusedError as error:
+                note_refusal(desk, action, environment, error)
+                raise
         number = begin(desk, made, confirmation)
         code = follow(desk, number, as_json=False, quiet=True, started=True)
         events = desk.state.runs.events(number)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from console.cli.groups import WholeGroup
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_note
 from console.cli.reading import load_config
@@ -38,7 +39,7 @@ class Opened:
     state_group: str
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def lock() -> None:
     """The environment's deploy lock: status, release."""
 

@@ -5,6 +5,7 @@ Owns the command, its forms of output and its order. Must not follow files itsel
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def logs(
     as_json: bool,
 ) -> int:
     """Log records of all hosts: the last 256 KiB of each file, or from --since on; with --follow what comes too."""
-    where = Where.typed(grep, parsed_level(level))
+    where = Where.typed(checked_grep(grep), parsed_level(level))
     begin = parsed_since(since, datetime.now(UTC)) if since else None
     if raw and as_json:
         raise UsageError("--raw and --json exclude each other")
@@ -102,6 +103,22 @@ def parsed_level(word: str) -> Level:
     except KeyError:
         known = ", ".join(level.name.lower() for level in Level if level)
         raise UsageError(f"there is no level {Raw.of(word).show(40)}", fix=f"one of {known}") from None
+
+
+def checked_grep(text: str) -> str:
+    """The text when it is a regular expression; UsageError says where it stops being one."""
+    pattern = text.removeprefix("!")
+    try:
+        re.compile(pattern.encode("utf-8", "surrogateescape"))
+    except re.error as error:
+        at = (error.pos or 0) + 1 + len(text) - len(pattern)
+        raise UsageError(
+            f"--grep {Raw.of(text).show(80)} is no regular expression: {error.msg} at character {at}",
+            fix="put a \\ before a character that is meant as it stands",
+        ) from None
+    except (OverflowError, RecursionError):
+        raise UsageError(f"--grep {Raw.of(text).show(80)} is too large an expression") from None
+    return text
 
 
 def parsed_since(text: str, now: datetime) -> datetime:
@@ -164,12 +181,33 @@ def writer(ring: LogRing, *, raw: bool, as_json: bool, zone: Zone | None, hosts:
             found["at"] = payload.stamp(at)
         write_json_line(found)
 
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+
     def text(_: int, record: Record) -> None:
+        nonlocal day
+        written = record.at.show(40)[:10]
+        if written and written != day:
+            day = written
+            write_line(f"--- {day}")
         for line in record_lines(record, host_width=len(record.host) if hosts > 1 else 0):
             write_line("".join(part for part, _ in line).rstrip())
         sys.stdout.flush()
 
     return exact if raw else document if as_json else text
+
+
+def _whole(found: list[tuple[int, Record | None]]) -> list[tuple[int, Record]]:
+    """Without the tails of records whose head lies before what was read; a file that has no heads at all stays."""
+    there = [(position, record) for position, record in found if record is not None]
+    cut = {(record.host, record.file) for _, record in there if record.at}
+    kept = []
+    for position, record in there:
+        source = (record.host, record.file)
+        if record.at or not record.offset:
+            cut.discard(source)
+        if source not in cut:
+            kept.append((position, record))
+    return kept
 
 
 @dataclass(slots=True)
@@ -233,9 +271,8 @@ class Reader:
         ring = self.tailer.ring(self.environment)
         newest: dict[tuple[str, str], str] = {}
         keyed = []
-        for position in positions:
-            record = ring.record(position)
-            if record is None or not self._new_enough(record):
+        for position, record in _whole([(position, ring.record(position)) for position in positions]):
+            if not self._new_enough(record):
                 continue
             source = (record.host, record.file)
             newest[source] = max(newest.get(source, ""), record.at.show(40).replace("T", " "))

@@ -10,21 +10,22 @@ from pathlib import Path
 
 import click
 
-from console.cli.acting import given_params, make_plan, note_refusal, opened_state
+from console.cli.acting import given_params, make_plan, note_refusal, opened_state, typed_options, unchanged
 from console.cli.options import config_option, environment_option, json_option
-from console.cli.output import write_json, write_line, write_note
+from console.cli.output import write_json, write_line, write_lines, write_note
 from console.domain.documents import canonical
 from console.domain.plan_codec import encode_plan, plan_hash
 from console.domain.plans import Plan
 from console.errors import RefusedError, UsageError
 from console.present.acting import plan_document
+from console.present.action_list import action_lines, actions_document
 
 
 @click.command()
 @config_option
 @environment_option
 @json_option
-@click.argument("action")
+@click.argument("action", default="")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the action.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write the plan, for run --plan.")
 @click.option("--scripts", is_flag=True, help="Print the exact scripts too.")
@@ -38,8 +39,13 @@ def plan(
     output: Path | None,
     scripts: bool,
 ) -> int:
-    """What ACTION would do now, exactly. Connects to every host and changes nothing."""
-    with opened_state(config_path) as desk:
+    """What ACTION would do now, exactly. Connects to every host and changes nothing.
+
+    Without ACTION: lists the environment's actions and their parameters, at once.
+    """
+    if not action:
+        return _list(config_path, environment, as_json=as_json)
+    with opened_state(config_path) as desk, unchanged():
         try:
             made = make_plan(desk, environment, action, given_params(params))
         except RefusedError as error:
@@ -51,6 +57,28 @@ def plan(
         write_json(plan_document(made))
     else:
         print_plan(made, scripts=scripts)
+    return 0
+
+
+def _list(config_path: Path | None, environment: str, *, as_json: bool) -> int:
+    from console.services.planner import as_offered, check_needs
+    from console.wiring.configuration import load
+
+    config = load(config_path)
+    target = config.environment(environment)
+    offered = []
+    for action in config.actions:
+        why = ""
+        try:
+            check_needs(action, target)
+        except RefusedError as error:
+            why = error.what
+        offered.append((as_offered(action, target), why))
+    if as_json:
+        write_json(actions_document(environment, offered))
+        return 0
+    write_lines(action_lines(offered))
+    write_note(f"Look at one with: opsconsole plan ACTION -e {environment}{typed_options(config_path)}")
     return 0
 
 

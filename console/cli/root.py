@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from console.cli.main import LazyCommand
 
 
+_CODES = (
+    "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 partial, 4 authentication or host key, 5 lock held, "
+    "6 unreachable, 7 refused by policy or confirmation, 8 outcome unknown: an operator is needed, 130/143 signals."
+)
+
+
 class LazyGroup(click.Group):
     """A group whose commands are named by a table and imported when invoked."""
 
@@ -45,6 +51,7 @@ class LazyGroup(click.Group):
                 ),
             ],
             callback=_hand_down,
+            epilog=_CODES,
         )
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click fixes the signature

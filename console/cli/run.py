@@ -19,6 +19,7 @@ from console.cli.acting import (
     note_refusal,
     opened_state,
     read_plan,
+    unchanged,
 )
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json_line, write_line, write_note
@@ -55,20 +56,24 @@ def run(
     detach: bool,
     on_interrupt: str,
 ) -> int:
-    """Plans ACTION, asks for confirmation, runs it detached and follows it."""
+    """Plans ACTION, asks for confirmation, runs it detached and follows it.
+
+    `opsconsole plan -e NAME` lists the actions and their parameters.
+    """
     with opened_state(config_path) as desk:
-        try:
-            if plan_file is not None:
-                made = read_plan(desk, plan_file, environment, action)
-            else:
-                made = make_plan(desk, environment, action, given_params(params))
-            if not as_json:
-                print_plan(made)
-                sys.stdout.flush()
-            confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
-        except RefusedError as error:
-            note_refusal(desk, action, environment, error)
-            raise
+        with unchanged():
+            try:
+                if plan_file is not None:
+                    made = read_plan(desk, plan_file, environment, action)
+                else:
+                    made = make_plan(desk, environment, action, given_params(params))
+                if not as_json:
+                    print_plan(made)
+                    sys.stdout.flush()
+                confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
+            except RefusedError as error:
+                note_refusal(desk, action, environment, error)
+                raise
         number = begin(desk, made, confirmation)
         if detach:
             if as_json:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from console.cli.acting import Desk, follow, opened_state
+from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table, write_text
 from console.domain.runs import RunRow, RunState, RunView, fold, start_view
@@ -24,7 +25,7 @@ from console.services.runs import ABANDONED, abandoned, lease_name
 _CELL = 80
 
 
-@click.group()
+@click.group(cls=WholeGroup)
 def runs() -> None:
     """Runs: list, show, attach, answer, resume, abort."""
 

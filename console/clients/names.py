@@ -54,7 +54,7 @@ class Resolver:
             raise DeadlineError(f"{label}: the name {harmless(host)} was not looked up within {limit:.1f} s", fix=_FIX)
         if lookup.error is not None:
             raise UnreachableError(
-                f"{label}: the name {harmless(host)} is not known: {harmless(str(lookup.error))}", fix=_FIX
+                f"{label}: the name {harmless(host)} is not known: {harmless(_said(lookup.error))}", fix=_FIX
             ) from lookup.error
         return lookup.found
 
@@ -88,6 +88,10 @@ class Resolver:
             with self._lock:
                 del self._pending[key]
             lookup.done.set()
+
+
+def _said(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def connected(found: list[Address], until: float) -> socket.socket:

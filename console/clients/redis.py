@@ -20,7 +20,7 @@ from console.clients.sockets import DeadlineSocket, dial
 from console.domain.environment import RedisTarget, Via
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
-from console.errors import DeadlineError, OpsconsoleError, QueryError, UnreachableError
+from console.errors import AuthenticationError, DeadlineError, OpsconsoleError, QueryError, UnreachableError
 from console.ports import Clock, TunnelSocket
 
 _DIAL_LIMIT = 2.0
@@ -172,7 +172,7 @@ class RedisClient:
             )
         if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError) or _is_login(text):
             self._denied()
-            return QueryError(
+            return AuthenticationError(
                 f"{self._name}: Redis refused to let us in: {text}",
                 done="Nothing was read.",
                 fix="Check the password and user under `redis:`, or in the application's .env.",

@@ -15,7 +15,7 @@ import pymysql
 
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
-from console.errors import DeadlineError, OpsconsoleError, QueryError, UnreachableError
+from console.errors import AuthenticationError, DeadlineError, OpsconsoleError, QueryError, UnreachableError
 
 DRIVER_ERRORS = (pymysql.err.MySQLError, sqlite3.Error, OSError, UnicodeError)
 """What a statement can raise that is not ours."""
@@ -55,7 +55,7 @@ def translate(error: Exception, name: str, redactor: Redactor, *, expired: bool,
     if code in _TIME_LIMIT or text == "interrupted":
         return Failure(_late(name, allowed), Broken.NO)
     if code in _DENIED:
-        refused = QueryError(
+        refused = AuthenticationError(
             f"{name}: the database refused to let us in: {text}",
             done="Nothing was read.",
             fix="Check user and password under `database:`, or in the application's .env.",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from console.config.paths import from_base
 from console.domain.redact import Secret
-from console.errors import InsecureError, OpsconsoleError, RefusedError
+from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 
 KINDS = ("env", "file", "cmd", "dotenv", "remote-env", "plain")
 _SCHEME = re.compile(r"(env|file|cmd|dotenv|remote-env|plain|keyring):(.*)", re.DOTALL)
@@ -116,7 +116,10 @@ def dotenv_value(text: str, key: str) -> str | None:
 
 def _present(value: str | None, where: str) -> str:
     if not value:
-        raise OpsconsoleError(f"A secret is missing: {where} is not set or empty.")
+        raise UsageError(
+            f"A secret is missing: {where} is not set or empty.",
+            fix="Set it where this command runs, or change the reference in the configuration.",
+        )
     return value
 
 
@@ -142,7 +145,10 @@ def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise OpsconsoleError(f"The secret file {path} cannot be read: {error.strerror}.") from error
+        raise UsageError(
+            f"The secret file {path} cannot be read: {error.strerror}.",
+            fix="Put it there, or change the reference in the configuration.",
+        ) from error
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):

@@ -12,9 +12,10 @@ from urllib.parse import quote, quote_plus
 
 MASK = "[secret]"
 # Every repetition is bounded: a hostile megabyte must not make the search quadratic.
+# MySQL's `(using password: YES)` says whether one was sent, which is half of a diagnosis.
 _KEYED = re.compile(
     r"(?i)(pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth)"
-    r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)([^\s\"',;&]{3,})"
+    r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)(?!(?:YES|NO)\))([^\s\"',;&]{3,})"
 )
 _BEARER = re.compile(
     r"(?i)\b(authorization\"?'?\s{0,8}[=:]\s{0,8}\"?'?(?:bearer|basic|digest)?\s{0,8})([^\s\"',;]{3,})"

@@ -84,7 +84,8 @@ def test_history_of_all_hosts_is_merged_by_time(world: World, capsys: pytest.Cap
     world.logs[0].write_text(line(1) + line(3) + line(5, "ERROR"))
     world.logs[1].write_text(line(2) + line(4))
     assert run(["logs", "-e", "lab"]) == 0
-    shown = capsys.readouterr().out.splitlines()
+    day, *shown = capsys.readouterr().out.splitlines()
+    assert day == "--- 2026-01-05"
     assert [each.split()[1] for each in shown] == ["web1", "web2", "web1", "web2", "web1"]
     assert shown[4].split() == ["10:00:05", "web1", "ERROR", "order", "5", '{"n":5}']
 
@@ -272,3 +273,23 @@ def test_help_needs_no_driver() -> None:
     )
     assert "--follow" in done.stdout
     assert not any(name in done.stderr for name in ("paramiko", "sqlalchemy", "textual", "pydantic"))
+
+
+@pytest.mark.parametrize(("text", "at"), [("[", 1), ("!a(", 3), ("ok [b", 4)])
+def test_what_is_no_expression_is_refused_with_its_place(
+    world: World, capsys: pytest.CaptureFixture[str], text: str, at: int
+) -> None:
+    assert run(["logs", "-e", "lab", "--grep", text]) == 2
+    assert f"at character {at}" in capsys.readouterr().err
+
+
+def test_the_tail_of_a_record_whose_head_was_not_read_is_left_out(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "HISTORY", 200)
+    world.logs[0].write_text(line(1) + "[stacktrace]\n" + "#0 somewhere in a long trace\n" * 8 + line(2))
+    world.logs[1].write_text("lines without any head\n" * 20)
+    assert run(["logs", "-e", "lab"]) == 0
+    shown = capsys.readouterr().out
+    assert "somewhere" not in shown and "order 2" in shown
+    assert "lines without any head" in shown

@@ -73,3 +73,10 @@ def test_what_is_no_plan_is_a_wrong_call(stage: Stage, text: str) -> None:
     file.write_text(text)
     with pytest.raises(UsageError, match="is not a plan"):
         read(stage, file)
+
+
+def test_a_file_that_is_not_there_is_named_without_numbers_of_the_system(stage: Stage) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_plan(desk_of(stage), stage.directory / "nofile", "lab", "try")
+    assert "nofile cannot be read: No such file or directory" in caught.value.what
+    assert "Errno" not in str(caught.value)

@@ -334,3 +334,38 @@ def test_environments_of_the_fakes_and_of_the_file_agree(world: World) -> None:
     [lab, _] = load_environments(None).environments
     assert [host.name for host in lab.hosts] == [host.name for host in make_environment().hosts]
     assert f"{PREFIX}queues:mail" in world.store.lists
+
+
+def test_plan_without_an_action_lists_them_with_their_parameters(world: World, run: Run) -> None:
+    code, text = run("plan", "-e", "lab")
+    assert code == 0
+    assert "rollback" in text and "--param to=" in text
+    [deploy] = [line for line in text.splitlines() if line.startswith("deploy")]
+    assert "not here" in deploy, "it has no source"
+    code, document = run("plan", "-e", "lab", "--json")
+    assert code == 0
+    retry = next(each for each in document["actions"] if each["name"] == "retry")
+    assert [(param["name"], param["required"]) for param in retry["params"]] == [("ids", True)]
+    assert all(shell.scripts == [] for shell in world.shells.values()), "nothing is asked of a host"
+
+
+def test_an_interrupted_plan_says_that_nothing_was_changed(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("console.cli.plan.make_plan", interrupted)
+    monkeypatch.setattr("console.cli.run.make_plan", interrupted)
+    monkeypatch.setattr("console.cli.acting.make_plan", interrupted)
+    for words in (("plan", "rollback"), ("run", "rollback"), ("failed", "retry", "0" * 36)):
+        code, text = run(*words, "-e", "lab")
+        assert code == 130 and "Nothing was changed." in text
+
+
+def test_help_is_not_cut_off_and_names_the_exit_codes(run: Run) -> None:
+    _, text = run("runs", "--help")
+    assert "no step is done twice." in " ".join(text.split())
+    _, text = run("--help")
+    assert "8 outcome unknown" in " ".join(text.split())
+    assert "opsconsole plan -e NAME" in " ".join(run("run", "--help")[1].split())

@@ -150,8 +150,9 @@ def test_a_number_is_no_thread(port: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "a..b", "x" * 70, "a\0b"])
 def test_a_name_nobody_knows(name: str) -> None:
-    with pytest.raises(UnreachableError, match=r"is not known|not looked up"):
+    with pytest.raises(UnreachableError, match=r"is not known|not looked up") as caught:
         Resolver().addresses(name, 80, limit=20, label="x")
+    assert "Errno" not in caught.value.what and "Check the name" in caught.value.fix
 
 
 def test_all_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from console.clients.redis import RedisClient
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, RedisTarget, SshTarget, Via
 from console.domain.redact import Secret
-from console.errors import DeadlineError, QueryError, UnreachableError
+from console.errors import AuthenticationError, DeadlineError, QueryError, UnreachableError
 from console.services.loop import SystemClock
 from tests.lab.world import Lab
 
@@ -101,10 +101,12 @@ def test_scan_finds_what_matches_and_stops_at_its_budget(lab: Lab, shell: SshShe
 )
 def test_a_refused_user_is_an_error_without_the_password(lab: Lab, shell: SshShell, changes: dict[str, object]) -> None:
     redis = client(lab, shell, **changes)
-    with pytest.raises(QueryError) as caught:
+    with pytest.raises((AuthenticationError, QueryError)) as caught:
         for reply in redis.pipeline([("PING",)]):
             assert isinstance(reply, QueryError)
             raise reply
+    if changes != {"password": Secret("")}:
+        assert caught.value.exit_code == 4
     assert "wrong-pass-x" not in str(caught.value)
 
 

@@ -18,7 +18,7 @@ from console.clients.sql import SqlClient
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SqlTarget, SshTarget, Via
 from console.domain.redact import Secret
-from console.errors import DeadlineError, QueryError, UnreachableError
+from console.errors import AuthenticationError, DeadlineError, QueryError, UnreachableError
 from console.ports import TunnelSocket
 from console.services.loop import SystemClock
 from tests.lab.world import Lab
@@ -225,7 +225,7 @@ def test_a_refused_password_is_an_error_without_the_password(lab: Lab, shell: Ss
         clock=SystemClock(),
         denied=lambda: refused.append(True),
     )
-    with pytest.raises(QueryError, match="refused to let us in") as caught:
+    with pytest.raises(AuthenticationError, match="refused to let us in") as caught:
         made.query("SELECT 1")
     assert refused == [True]
     assert "wrong-password-x" not in str(caught.value)

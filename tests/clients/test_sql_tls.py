@@ -17,7 +17,7 @@ from console.clients.sql import SqlClient
 from console.clients.sql_sessions import _is_own
 from console.domain.environment import SqlTarget, Via
 from console.domain.redact import Secret
-from console.errors import QueryError, UnreachableError
+from console.errors import AuthenticationError, QueryError, UnreachableError
 from console.ports import TunnelSocket
 from console.services.loop import SystemClock
 
@@ -143,7 +143,7 @@ def test_a_certificate_for_another_name_is_refused(certificate: Path) -> None:
 
 def test_whoever_is_signed_by_the_stated_authority_is_spoken_to(certificate: Path) -> None:
     server = Server(certificate)
-    with pytest.raises(QueryError, match="refused to let us in"):
+    with pytest.raises(AuthenticationError, match="refused to let us in"):
         ask(server, ca=str(certificate))
     assert b"app" in server.heard
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from console.config.secrets import anchored, dotenv_value, parse_reference, resolve
 from console.domain.redact import Secret
-from console.errors import InsecureError, OpsconsoleError, RefusedError
+from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 
 CANARY = "s3cret-canary-7f"
 
@@ -27,7 +27,7 @@ def test_env(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_DB", CANARY)
     assert resolve("env:APP_DB") == Secret(CANARY)
     monkeypatch.delenv("APP_DB")
-    with pytest.raises(OpsconsoleError, match="APP_DB is not set"):
+    with pytest.raises(UsageError, match="APP_DB is not set"):
         resolve("env:APP_DB")
 
 

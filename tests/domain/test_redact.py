@@ -97,3 +97,10 @@ def test_a_hostile_megabyte_takes_no_quadratic_time(unit: str) -> None:
     started = time.process_time()
     Redactor().text(unit * (500_000 // len(unit)))
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize("word", ["YES", "NO"])
+def test_whether_a_password_was_sent_is_no_secret(word: str) -> None:
+    text = f"Access denied for user 'app'@'10.0.0.2' (using password: {word})"
+    assert Redactor().text(text) == text
+    assert Redactor().text("(password: YESTERDAY)") != "(password: YESTERDAY)"
