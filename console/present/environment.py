@@ -48,7 +48,11 @@ def _hosts(reading: HostReading | None) -> list[Line]:
                 (f"  {glyph} ", state),
                 (f"{harmless(host.host):<12} ", ""),
                 (f"load {host.load:.2f} (1 min) on {plural(host.cores, 'core')}", ""),
-                (f"  memory {host.memory_percent} % used  disk {host.disk_percent} % used", ""),
+            )
+        )
+        lines.append(
+            (
+                (f"{'':<17}memory {host.memory_percent} % used, disk {host.disk_percent} % used", ""),
                 (f"  up {span(host.uptime)}  clock {host.clock_skew:+.0f}s", "dim"),
             )
         )

@@ -38,15 +38,22 @@ def reason(snapshot: Snapshot[object]) -> str:
     return f"not readable: {' '.join(harmless(line) for line in (snapshot.error or '').splitlines())}"
 
 
-def unread_rows(missing: Sequence[Snapshot[object]], width: int, *, named: bool = False) -> tuple[Row, ...]:
-    """Each missing source in as many rows of `width` columns as its reason takes; the first takes the cursor."""
+def unread_rows(
+    missing: Sequence[Snapshot[object]], width: int, *, named: bool = False, glyph: bool = False
+) -> tuple[Row, ...]:
+    """Each missing source in as many rows of `width` columns as its reason takes; the first takes the cursor. `glyph`
+    says that the table's first column holds nothing but one, `named` that sources are told apart by name."""
     rows: list[Row] = []
     for each in missing:
         words = f"{source_words(each.source)}: {reason(each)}" if named else reason(each)
-        lines = textwrap.wrap(f"{FAILED} {words}", max(12, width), subsequent_indent="  ", max_lines=5) or [FAILED]
-        for at, line in enumerate(lines):
-            key = f"{KEY}{each.source}" + (f":{at}" if at else "")
-            rows.append(Row(key, (Cell(line, "error"),), heading=at > 0))
+        # A table that is not on the screen has no width; it is filled again when it gets one.
+        first, *rest = textwrap.wrap(words, max(12, width - 2) if width > 0 else 60, max_lines=5, placeholder=" …")
+        cells = (Cell(FAILED, "error"), Cell(first, "error")) if glyph else (Cell(f"{FAILED} {first}", "error"),)
+        rows.append(Row(f"{KEY}{each.source}", cells))
+        rows += [
+            Row(f"{KEY}{each.source}:{at}", (Cell(f"  {line}", "error"),), heading=True)
+            for at, line in enumerate(rest, 1)
+        ]
     return tuple(rows)
 
 

@@ -34,7 +34,9 @@ from console.ui import safety
 from console.ui.ahead import Ahead
 from console.ui.bridge import Bridge
 from console.ui.commands import bindings
+from console.ui.layout import sizes
 from console.ui.screens.main import MainScreen
+from console.ui.screens.small import TooSmall
 from console.ui.themes import DARK, load_themes, variables
 
 TWICE = 2.0
@@ -90,6 +92,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def _start_services(self) -> None:
         self._framed = True
+        self._fit()
         threading.Thread(target=self._build, name="services", daemon=True).start()
 
     def _build(self) -> None:
@@ -196,6 +199,18 @@ class ConsoleApp(App[None], inherit_bindings=False):
             if not isinstance(self.focused, Input) and await self._bound(event.key):
                 return
         await super().on_event(event)
+        if isinstance(event, events.Resize):
+            self._fit()
+
+    def _fit(self) -> None:
+        """Of a terminal in which nothing can be read only says so, and comes back when it has grown."""
+        if not self._framed:
+            return
+        tiny, shown = sizes(self.size.width, self.size.height).tiny, isinstance(self.screen, TooSmall)
+        if tiny and not shown:
+            self.push_screen(TooSmall())
+        elif shown and not tiny:
+            self.pop_screen()
 
     async def _bound(self, key: str) -> bool:
         """Does what a key is bound to; whether it is."""
@@ -205,7 +220,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def action_interrupt(self) -> None:
         """ctrl+c: closes what lies over the main screen; twice in two seconds it detaches."""
-        if self.screen is not self.main:
+        if self.screen is not self.main and not isinstance(self.screen, TooSmall):
             self.pop_screen()
             return
         if self.main.line.open:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 LEAST = (40, 10)
 """Columns and lines below which nothing can be read."""
 

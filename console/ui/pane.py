@@ -172,8 +172,10 @@ class Pane(Widget):
         self._draw_border()
 
     def on_resize(self) -> None:
-        """As many keys as fit now."""
+        """As many keys as fit now, and what is wrapped by hand anew."""
         self._draw_border()
+        if self.attached is not None and self._unread:
+            self.refresh_from(self.attached.services)
 
     def on_descendant_focus(self) -> None:
         """Swaps the border's note for the keys while focused."""

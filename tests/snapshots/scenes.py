@@ -166,6 +166,37 @@ def failing(world: FakeWorld) -> None:
     world.board.fail("production", "workers", "web2: no route to host")
 
 
+def unreadable() -> FakeWorld:
+    """A wrong database password, and a host that nobody knows, from the first read on."""
+    world = living_world()
+    own = world.board.snapshots["production"]
+    for source in ("sql_queues", "failed_jobs", "hosts", "workers"):
+        del own[source]
+    denied = "Access denied for user 'app'@'db.internal' (using password: YES)"
+    for source in ("queues:database", "failed_jobs"):
+        world.board.fail("production", source, denied)
+    for source in ("hosts", "workers"):
+        world.board.fail("production", source, "web1 is not known: its host key is in no known_hosts file")
+    return world
+
+
+def gating() -> FakeWorld:
+    """The deploy's gate has been looking for a minute."""
+    world = deploying()
+    runs = world.runs
+    runs.add(42, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
+    for step in ("caches", "link", "workers"):
+        for host in ("web1", "web2"):
+            runs.step(42, step, host, 2)
+    runs.step(42, "health", "", 4)
+    runs.add(42, EventKind.GATE_SAMPLED, probe="/up", status="ok")
+    world.clock.advance(67)
+    runs.add(42, EventKind.GATE_SAMPLED, probe="mail", status="failed")
+    for environment in world.environments:
+        fill(world, environment.name, calm=environment.name == "staging")
+    return world
+
+
 def old(world: FakeWorld) -> None:
     """Nothing was read for five minutes."""
     world.clock.advance(300)
@@ -219,6 +250,11 @@ SCENES = (
     Scene("unread_120x36", FULL, world=unread, seen=("reading …",)),
     Scene("empty_120x36", FULL, world=empty, seen=("no queue found yet", "no failed jobs")),
     Scene("errors_120x36", FULL, act=failing, seen=("Redis does not answer",)),
+    Scene("unreadable_120x36", FULL, world=unreadable, seen=("Access denied", "no known_hosts")),
+    Scene("unreadable_80x24", SMALL, ("2",), world=unreadable, seen=("Access denied",)),
+    Scene("unreadable_200x50", WIDE, ("4",), world=unreadable, seen=("Access denied",)),
+    Scene("environment_120x36", FULL, ("1", "enter"), seen=("load 0.42 (1 min)",)),
+    Scene("environment_80x24", SMALL, ("1", "enter"), seen=("load 0.42 (1 min)",)),
     Scene("stale_120x36", FULL, act=old, seen=("5 m ago",)),
     Scene("normal_tier_120x36", FULL, ("1", "j", "enter"), seen=("NORMAL", "staging.example.com", "D deploy")),
     Scene("window_open_120x36", FULL, world=opened, seen=("change window 15:00 left",)),
@@ -236,6 +272,8 @@ SCENES = (
     Scene("run_80x24", SMALL, ("0",), world=deploying, seen=("migrate", "Migrating")),
     Scene("run_120x36", FULL, ("0",), world=deploying, seen=("running 0:09", "Migrating")),
     Scene("run_200x50", WIDE, ("0",), world=deploying, seen=("running 0:09",)),
+    Scene("run_gate_120x36", FULL, ("0",), world=gating, seen=("gate 1:07 of 2:00",)),
+    Scene("run_gate_failed_80x24", SMALL, ("0",), world=gate_failed, seen=("offers: rollback",)),
     Scene("run_gate_failed_120x36", FULL, ("0",), world=gate_failed, seen=("offers: rollback",)),
     Scene("run_question_120x36", FULL, ("0",), world=questioned, seen=("a answers:",)),
     Scene("help_120x36", FULL, ("question_mark",), seen=("Everywhere",)),

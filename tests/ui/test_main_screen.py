@@ -343,6 +343,37 @@ async def test_enter_on_the_banners_environment_opens_its_troubles_and_hosts_in_
         await screen.press("1", "enter")
         await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
         await screen.until(lambda: "mail failed" in screen.text)
-        for shown in ("1 job stuck in bulk-actions on redis", "load 0.42 (1 min) on 4 cores", "memory 61 % used"):
+        for shown in (
+            "1 job stuck in bulk-actions on redis",
+            "load 0.42 (1 min) on 4 cores",
+            "memory 61 % used, disk 71 % used",
+        ):
             assert shown in screen.text
-        assert "disk 71 % used" in screen.text and "bulk-worker" in screen.text and "stopped 1/2" in screen.text
+        assert "bulk-worker" in screen.text and "stopped 1/2" in screen.text
+
+
+@pytest.mark.parametrize("size", [(39, 24), (80, 9), (12, 3)])
+async def test_a_terminal_too_small_says_so_and_takes_no_key_until_it_has_grown(
+    world: FakeWorld, size: tuple[int, int]
+) -> None:
+    async with driven(world, (80, 24)) as screen:
+        await screen.press("4")
+        await screen.pilot.resize_terminal(*size)
+        wanted = "too small: 40x10 at least"
+        await screen.until(lambda: wanted.startswith(screen.text.split()[0]))
+        assert " ".join(screen.text.split()) == wanted
+        await screen.press("D", "2", "q")
+        assert world.runs.planned == [] and not screen.app._exit
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.until(lambda: "4 Failed jobs" in screen.text and "too small" not in screen.text)
+        assert screen.main.focused_pane == 4 and screen.table(4).has_focus
+        await screen.pilot.resize_terminal(40, 10)
+        await screen.settle()
+        assert "too small" not in screen.text
+
+
+async def test_a_terminal_too_small_from_the_start_comes_up_once_it_has_grown(world: FakeWorld) -> None:
+    async with driven(world, (30, 8)) as screen:
+        await screen.until(lambda: screen.text.strip().startswith("too small: 40x10"))
+        await screen.pilot.resize_terminal(120, 36)
+        await screen.until(lambda: "bulk-actions" in screen.text)

@@ -85,6 +85,20 @@ async def test_the_small_screen_says_it_in_each_line(world: FakeWorld) -> None:
         await screen.until(lambda: said(screen, "1 Environments"))
 
 
+async def test_a_reason_is_wrapped_by_the_width_that_there_is(world: FakeWorld) -> None:
+    world.board.put("production", "queues:redis", make_queues())
+    world.board.fail("production", "queues:database", REASON)
+    async with driven(world, (80, 24)) as screen:
+        name = next(row for row in screen.table(1).rows if row.key == "environment:production").cells[1].text
+        await screen.until(lambda: f" {name} " in body(screen, 1))
+        await screen.press("2")
+        await screen.until(
+            lambda: "database: not readable: Access denied for user 'app'@'db.internal'" in body(screen, 2)
+        )
+        rows = [row for row in screen.table(2).rows if row.key.startswith("unread:")]
+        assert len(rows) <= 2
+
+
 async def test_of_several_sources_the_missing_one_is_named(world: FakeWorld) -> None:
     world.board.put("production", "queues:redis", make_queues())
     world.board.fail("production", "queues:database", REASON)

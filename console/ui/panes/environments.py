@@ -64,16 +64,18 @@ class EnvironmentsPane(Pane):
         }
         hosts, workers = snapshots(board, name, HostReading), snapshots(board, name, WorkerReading)
         rows = [*environment_rows(services.environments, name, verdicts)]
+        self._unread = unread((*hosts, *workers))
         room = self.table.size.width - 3
+        waiting = Cell("…", "dim") if not unread(hosts) else Cell("unread", "error")
         shown_hosts = [row for each in hosts for row in _dimmed(host_rows(each.value), each.stale(mono))] or [
-            Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), Cell("…", "dim"), Cell("")))
+            Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), waiting, Cell("")))
             for host in self.attached.environment.hosts
         ]
-        shown_hosts += unread_rows(unread(hosts), room)
+        shown_hosts += unread_rows(unread(hosts), room, glyph=True)
         rows += [blank("hosts"), heading("hosts", "load, disk used"), *shown_hosts]
         shown_workers = [row for each in workers for row in _dimmed(worker_rows(each.value), each.stale(mono))]
         if shown_workers or workers:
-            gaps = unread_rows(unread(workers), room)
+            gaps = unread_rows(unread(workers), room, glyph=True)
             rows += [blank("workers"), heading("workers"), *(shown_workers or gaps or _NO_WORKERS)]
         if rest := others(board, name):
             rows.append(blank("others"))

@@ -1,0 +1,27 @@
+"""What stands there while the terminal is too small for anything else.
+
+Owns one line. It takes every key, so that nothing acts that nobody can see.
+"""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Static
+
+from console.ui.layout import LEAST, sizes
+
+
+class TooSmall(Screen[None]):
+    """Lies over everything until the terminal has grown."""
+
+    AUTO_FOCUS = None
+
+    def compose(self) -> ComposeResult:
+        """The line."""
+        yield Static(f"too small: {LEAST[0]}x{LEAST[1]} at least", markup=False)
+
+    def on_screen_resume(self) -> None:
+        """What lay over it has closed; the terminal may have grown meanwhile."""
+        if not sizes(self.app.size.width, self.app.size.height).tiny:
+            self.app.pop_screen()
