@@ -28,6 +28,7 @@ from console.services import survey as surveying
 from console.services.advice import cache_advice, key_advice, migration_advice, prune_advice
 from console.services.detaching import detaching_advice
 from console.services.identity import prove_all
+from console.services.lock import EnvironmentLock, LockState
 from console.services.parallel import each
 from console.services.step_kinds import StepKinds
 from console.services.survey import Survey
@@ -83,10 +84,19 @@ class Planner:
             release=target.release,
             commit=target.commit,
             rollback_target=currents.pop() if target.creates and len(currents) == 1 else "",
-            notes=tuple(notes + probed),
+            notes=(*(self._held(reach) if action.lock else ()), *notes, *probed),
             config_hash=binding_hash(environment, action),
             made_at=self.clock.now(),
         )
+
+    def _held(self, reach: Reach) -> tuple[str, ...]:
+        """Who holds the lock now: the run would end before its first step."""
+        environment = reach.environment
+        with contextlib.suppress(OpsconsoleError):
+            status = EnvironmentLock(reach.shell(environment.primary().name), environment, self.clock).status()
+            if status.state in (LockState.HELD, LockState.DEPLOYER):
+                return (f"The lock is {status.sentence}. A run started now would be refused.",)
+        return ()
 
     def _target(
         self, action: Action, params: Mapping[str, Json], given: Mapping[str, Json], reach: Reach, found: Survey

@@ -22,6 +22,7 @@ from console.domain.runs import Outcome
 from console.errors import IdentityError, RefusedError, RemoteError, UnreachableError, UsageError
 from console.ports import Completed
 from console.services.advice import key_advice, shared_cache
+from console.services.lock import EnvironmentLock, ensure_control, holder_of, new_token
 from console.services.planner import Planner, check_needs
 from console.steps import step_kinds
 from tests.fakes.reach import FakeReach, make_facts
@@ -368,3 +369,15 @@ def test_a_filled_param_that_its_kind_cannot_take_is_a_wrong_call(stage: Stage) 
     with pytest.raises(UsageError, match="step unit cannot be planned"):
         stage.plan(asked, unit="a b")
     assert stage.plan(asked, unit="nginx").steps[0].text == "systemctl restart nginx"
+
+
+def test_a_plan_names_whoever_holds_the_lock_first(stage: Stage) -> None:
+    plan = stage.plan(action(step("one", "true")))
+    assert not any("lock" in note for note in plan.notes)
+    ensure_control(stage.shells["web1"], stage.environment.paths(stage.environment.primary()))
+    lock = EnvironmentLock(stage.shells["web1"], stage.environment, stage.clock)
+    lock.take(holder_of(OPERATOR, token=new_token(), why="Deploy", at=stage.clock.now(), run=7))
+    held = stage.plan(action(step("one", "true", on="nobody"), step("two", "true")))
+    assert held.notes[0].startswith("The lock is held by op from 10.0.0.9") and "(run 7)" in held.notes[0]
+    free = stage.plan(action(step("one", "true"), lock=False))
+    assert not any("lock" in note for note in free.notes), "it takes none"
