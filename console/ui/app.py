@@ -7,7 +7,6 @@ given a factory.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import sys
@@ -26,17 +25,15 @@ from textual.message import Message
 from textual.widgets import Input
 
 from console import resources
-from console.domain.redact import Redactor
-from console.domain.runs import RunState
 from console.errors import OpsconsoleError
 from console.services.container import Services, ServicesFactory
 from console.ui import safety
 from console.ui.ahead import Ahead
 from console.ui.bridge import Bridge
 from console.ui.commands import bindings
-from console.ui.layout import sizes
+from console.ui.leaving import failed, tell_run
 from console.ui.screens.main import MainScreen
-from console.ui.screens.small import TooSmall
+from console.ui.screens.small import TooSmall, fit
 from console.ui.themes import DARK, load_themes, variables
 
 TWICE = 2.0
@@ -203,14 +200,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self._fit()
 
     def _fit(self) -> None:
-        """Of a terminal in which nothing can be read only says so, and comes back when it has grown."""
-        if not self._framed:
-            return
-        tiny, shown = sizes(self.size.width, self.size.height).tiny, isinstance(self.screen, TooSmall)
-        if tiny and not shown:
-            self.push_screen(TooSmall())
-        elif shown and not tiny:
-            self.pop_screen()
+        if self._framed:
+            fit(self)
 
     async def _bound(self, key: str) -> bool:
         """Does what a key is bound to; whether it is."""
@@ -234,18 +225,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.main.notice("ctrl+c again detaches; runs go on", "warning")
 
 
-def _tell_run(app: ConsoleApp) -> None:
-    """Names the run of the banner's environment that goes on without the screen, as whoever follows it is told."""
-    environment = app.main.environment
-    view = app.services.runs.current(environment.name) if app.services is not None and environment else None
-    if view is None or view.state is RunState.FINISHED:
-        return
-    # A terminal that has gone cannot be told.
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"Run {view.run} goes on. Come back with: opsconsole runs attach {view.run}\n")
-        sys.stderr.flush()
-
-
 def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
     """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose."""
     app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
@@ -257,16 +236,10 @@ def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
             terminal.write(safety.RESTORE_TITLE)
             terminal.flush()
     if app.services is not None:
-        _tell_run(app)
+        tell_run(app.services, app.main.environment)
         app.services.close()
     if app.failure is not None:
         raise app.failure
     if app.crash is not None:
-        id, path = safety.crash_report(app.crash, safety.crash_folder(os.environ), Redactor())
-        where = f"; a redacted trace is in {path}" if path else ""
-        raise OpsconsoleError(
-            f"The screen failed unexpectedly (id {id}){where}.",
-            done="Runs go on without the screen.",
-            fix="Start it again, and report the trace.",
-        )
+        raise failed(app.crash)
     return app.return_code or 0

@@ -5,7 +5,7 @@ Owns one line. It takes every key, so that nothing acts that nobody can see.
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -25,3 +25,12 @@ class TooSmall(Screen[None]):
         """What lay over it has closed; the terminal may have grown meanwhile."""
         if not sizes(self.app.size.width, self.app.size.height).tiny:
             self.app.pop_screen()
+
+
+def fit(app: App[None]) -> None:
+    """Lays the line over everything when nothing can be read any more, and takes it away when there is room again."""
+    tiny, shown = sizes(app.size.width, app.size.height).tiny, isinstance(app.screen, TooSmall)
+    if tiny and not shown:
+        app.push_screen(TooSmall())
+    elif shown and not tiny:
+        app.pop_screen()
