@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 DISK_DOUBTFUL, DISK_BAD = 90, 97
 """Percent of a host's disk from which it is a trouble, and a bad one."""
+OVERLOAD = 4
+"""Load for each core from which a host is in trouble."""
 SKEW = 30
 """Seconds by which a host's clock may differ from ours."""
 
@@ -172,7 +174,7 @@ def host_troubles(host: HostFacts) -> tuple[tuple[str, bool], ...]:
     found = []
     if host.disk_percent >= DISK_DOUBTFUL:
         found.append((f"{host.host} disk {host.disk_percent} %", host.disk_percent >= DISK_BAD))
-    if strained(host):
+    if host.load > OVERLOAD * max(1, host.cores):
         found.append((f"{host.host} load {host.load:.2f} on {plural(host.cores, 'core')}", False))
     if skewed(host):
         found.append((f"{host.host} clock {host.clock_skew:+.0f}s from ours", False))
@@ -180,7 +182,7 @@ def host_troubles(host: HostFacts) -> tuple[tuple[str, bool], ...]:
 
 
 def strained(host: HostFacts) -> bool:
-    """Whether more wants to run than there are cores."""
+    """Whether more wants to run than there are cores: worth a colour, no trouble yet, for busy hosts do that daily."""
     return host.load > max(1, host.cores)
 
 

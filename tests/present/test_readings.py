@@ -72,7 +72,7 @@ def test_old_readings_of_an_environment_that_is_not_polled_say_nothing() -> None
 @pytest.mark.parametrize(
     ("facts", "state", "words"),
     [
-        ({"load": 9.0}, "warning", "web1 load 9.00 on 4 cores"),
+        ({"load": 17.0}, "warning", "web1 load 17.00 on 4 cores"),
         ({"clock_skew": 45.0}, "warning", "web1 clock +45s from ours"),
         ({"disk_percent": 93}, "warning", "web1 disk 93 %"),
         ({"disk_percent": 98}, "failed", "web1 disk 98 %"),
@@ -88,3 +88,14 @@ def test_what_marks_a_host_marks_its_environment(facts: dict[str, float], state:
     assert (verdict.state, verdict.troubles) == (state, (words,))
     (row,) = host_rows(reading)
     assert row.cells[0].state == {"warning": "warning", "failed": "error"}[state]
+
+
+def test_a_busy_host_is_coloured_and_no_trouble() -> None:
+    world = make_world(make_production())
+    calm = make_hosts().hosts[0]
+    facts_of = {name: getattr(calm, name) for name in calm.__slots__}
+    reading = HostReading(hosts=(HostFacts(**{**facts_of, "load": 5.0}),))
+    world.board.put("production", "hosts", reading)
+    assert judge(world.board, "production", world.clock.monotonic()).state == "ok"
+    (row,) = host_rows(reading)
+    assert (row.cells[0].state, row.cells[2].state) == ("ok", "warning")

@@ -56,7 +56,7 @@ def test_hosts_stand_out_when_something_is_wrong_with_them() -> None:
     def host(name: str, load: float = 0.1, disk: int = 50, skew: float = 0.0) -> HostFacts:
         return HostFacts(host=name, load=load, cores=2, memory_percent=1, disk_percent=disk, uptime=1, clock_skew=skew)
 
-    hosts = (host("calm"), host("busy", load=5), host("full", disk=98), host("late", skew=-90))
+    hosts = (host("calm"), host("busy", load=9), host("full", disk=98), host("late", skew=-90))
     rows = host_rows(HostReading(hosts=hosts, errors=("gone: no route to host",)))
     assert [row.cells[0].state for row in rows] == ["ok", "warning", "error", "warning", "error"]
     assert cells(rows[3])[2] == "clock -90s"
