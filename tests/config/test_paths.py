@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grp
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from console.config.actions import read_actions
 from console.config.paths import default_state_path, find_config, private_directory, read_own
 from console.errors import ConfigError, InsecureError, StateError
+from console.resources import sample_config
 
 
 def test_a_state_directory_is_made_private(tmp_path: Path) -> None:
@@ -85,6 +88,17 @@ def test_a_configuration_behind_a_closed_door_is_a_wrong_configuration(tmp_path:
     assert "--config" in caught.value.fix
 
 
+@pytest.fixture
+def shipped_for_everybody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The shipped sample where another account can read it, wherever this checkout lies."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        copy = shutil.copytree(sample_config(), Path(directory, "sample_config"))
+        monkeypatch.setattr("console.config.actions.sample_config", lambda: copy)
+        yield
+
+
+@pytest.mark.usefixtures("shipped_for_everybody")
 def test_own_actions_that_cannot_be_seen_are_not_passed_over(tmp_path: Path) -> None:
     sealed = tmp_path / "actions"
     sealed.mkdir()

@@ -44,14 +44,15 @@ class Command:
     """The command with one configuration, in an environment that holds nothing of this machine's.
 
     `mark` is put into that environment, so that the test world finds and ends what a test leaves running. `user` runs
-    it as another account.
+    it as another account, from the copy of its code in `code`.
     """
 
-    def __init__(self, config: Path, home: Path, *, mark: str = "", user: str = "") -> None:
+    def __init__(self, config: Path, home: Path, *, mark: str = "", user: str = "", code: Path | None = None) -> None:
         self.config = config
         self.home = home
         self.mark = mark
         self.user = user
+        self.code = code
         home.mkdir(exist_ok=True)
         if user:
             shutil.chown(home, user, user)
@@ -68,7 +69,7 @@ class Command:
         }
         if self.user:
             # This interpreter may lie where only root can go; the distribution's is everybody's.
-            found["PYTHONPATH"] = f"{ROOT}:{sysconfig.get_path('purelib')}"
+            found["PYTHONPATH"] = str(self.code)
             found["PYTHONDONTWRITEBYTECODE"] = "1"
         return found
 
@@ -118,6 +119,18 @@ class Command:
             text=True,
             cwd=self.home,
         )
+
+
+def copy_code(directory: Path) -> Path:
+    """Copies the console and what it imports to where every account can read it: this checkout may lie in a home."""
+    tools = shutil.ignore_patterns(
+        "__pycache__", "mypy*", "*mypyc*", "pip", "setuptools", "hypothesis", "*.pth", "ruff*"
+    )
+    found = directory / "code"
+    shutil.copytree(sysconfig.get_path("purelib"), found, ignore=tools)
+    for name in ("console", "themes", "sample_config"):
+        shutil.copytree(ROOT / name, found / name, ignore=tools, dirs_exist_ok=True)
+    return found
 
 
 def _command_line(pid: int) -> bytes:

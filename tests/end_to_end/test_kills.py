@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end import screens
-from tests.end_to_end.command import Command
+from tests.end_to_end.command import Command, copy_code
 from tests.lab.processes import send
 from tests.lab.values import COLLEAGUE, TEAM
 from tests.lab.world import Lab
@@ -176,7 +176,7 @@ def test_a_colleague_attaches_and_answers(lab_alone: Lab, common_directory: Path
     theirs = lab.write_config(tmp_path / "theirs", top=shared, actions={"ask": action}, key=lab.colleague_key)
     subprocess.run(["chown", "-R", f"{COLLEAGUE}:", str(theirs.parent)], check=True)
     console = Command(mine, tmp_path / "home", mark=lab.world.root)
-    colleague = Command(theirs, tmp_path / "other", mark=lab.world.root, user=COLLEAGUE)
+    colleague = Command(theirs, tmp_path / "other", mark=lab.world.root, user=COLLEAGUE, code=copy_code(tmp_path))
     with console.start("run", "ask", "-e", "lab", "--yes", "--json") as follower:
         assert follower.stdout
         for line in follower.stdout:

@@ -4,7 +4,9 @@ Asserts nothing; imports nothing of the console."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from tests.lab.servers import Address, listens, sockets
@@ -12,7 +14,6 @@ from tests.lab.values import MARK
 
 EVERY = 0.2
 """Seconds between two looks; a connection to a database would last far longer."""
-OURS = (b"opsconsole", b"\0console\0")
 
 
 @dataclass(slots=True)
@@ -52,12 +53,19 @@ class Watch:
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                line = (entry / "cmdline").read_bytes()
-                # What a host runs for the console has the console's paths among its words, but is not Python.
-                if b"python" not in line.split(b"\0")[0] or not any(word in line for word in OURS):
-                    continue
-                if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append((int(entry.name), line.replace(b"\0", b" ").decode(errors="replace")))
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if is_ours(words) and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append((int(entry.name), " ".join(words)))
             except OSError:
                 continue
         return found
+
+
+def is_ours(words: Sequence[str]) -> bool:
+    """Whether a command line is that of the console: `python …/opsconsole …` or `python … -m console …`.
+
+    Wherever the checkout lies: its own directory may have the console's name.
+    """
+    if "python" not in Path(words[0]).name:
+        return False
+    return any(Path(word).name == "opsconsole" for word in words[1:2]) or ("-m", "console") in pairwise(words)

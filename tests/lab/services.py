@@ -3,6 +3,7 @@ state and stops nothing."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -212,7 +213,7 @@ def web(world: World, node: Node) -> Service:
     """One host's web server, which obeys the word in its mode file."""
     return Service(
         name=f"web{node.number}",
-        argv=("/usr/bin/php", "-S", f"{node.ip}:{node.web_port}", str(HERE / "router.php")),
+        argv=("/usr/bin/php", "-S", f"{node.ip}:{node.web_port}", f"{node.directory}/router.php"),
         user=USER,
         cwd=node.path,
         env={
@@ -223,6 +224,11 @@ def web(world: World, node: Node) -> Service:
         },
         ready=lambda: listening(node.ip, node.web_port),
     )
+
+
+def web_configuration(world: World, node: Node) -> None:
+    """One host's web server's program: its account may not be let into the directory that this checkout lies in."""
+    shutil.copyfile(HERE / "router.php", Path(node.directory, "router.php"))
 
 
 def supervisor_configuration(world: World, node: Node) -> None:

@@ -281,6 +281,7 @@ def _files(lab: Lab) -> None:
     for node in lab.nodes:
         application.lay_out(lab.world, node)
         services.supervisor_configuration(lab.world, node)
+        services.web_configuration(lab.world, node)
 
 
 def _keep_logs(world: World) -> None:

@@ -155,7 +155,7 @@ def test_every_reading_of_a_draining_queue_lies_between_its_brackets(
     sources.app.read()
     [source] = [each for each in sources.found() if each.name == f"queues:{connection}"]
     source.read()
-    seeding.dispatch(lab, "slow", connection=connection, queue="default", count=400, note="0.1")
+    seeding.dispatch(lab, "slow", connection=connection, queue="default", count=800, note="0.1")
     lab.workers("start")
     readings = changed = 0
     first = None
