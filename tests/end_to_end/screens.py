@@ -22,7 +22,7 @@ def open_screen(console: Command, *, width: int = 120, height: int = 36) -> Term
 
 def lives(text: str) -> bool:
     """Whether every pane shows what it has read, and nothing is wrong with reading."""
-    wrong = ("reading …", "connecting …", "no link", " old: ")
+    wrong = ("reading …", "connecting …", "no link", " old: ", "not readable")
     return "● /up" in text and "laravel-worker" in text and not any(word in text for word in wrong)
 
 
