@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 from console.domain.actions import Action, ParamType
@@ -69,7 +69,10 @@ class LiveRuns:
     def __init__(self, desk: RunDesk, publish: Publish) -> None:
         self._desk = desk
         self._publish = publish
-        self._lock = RLock()
+        self._lock = Lock()
+        """Held only while memory is looked at or changed: whoever draws the screen takes it."""
+        self._reading = RLock()
+        """Held while the state database is asked; always taken before the other one."""
         self._rows: dict[int, RunRow] = {}
         self._views: dict[int, RunView] = {}
         self._tails: dict[tuple[int, str, str], bytes] = {}
@@ -146,21 +149,27 @@ class LiveRuns:
 
     def view(self, run: int) -> RunView:
         """The run folded so far; at once for runs being followed."""
+        self.follow(run)
         with self._lock:
-            if run not in self._views:
-                self.follow(run)
             return self._with_liveness(self._views[run])
 
     def follow(self, run: int) -> None:
         """From now on publishes `("run", ID)` whenever there is more."""
-        with self._lock:
-            if run in self._rows:
+        if self._follows(run):
+            return
+        with self._reading:
+            if self._follows(run):
                 return
             row = self._desk.store.run(run)
-            self._rows[run] = row
-            self._views[run] = start_view(row)
-            self._catch_up(run)
+            view, tails = self._read(start_view(row))
+            with self._lock:
+                self._rows[run], self._views[run] = row, view
+                self._tails.update(tails)
         self._publish(("run", str(run)))
+
+    def _follows(self, run: int) -> bool:
+        with self._lock:
+            return run in self._views
 
     def output(self, run: int, step: str, host: str, *, last: int = _TAIL) -> Raw:
         """The newest bytes of a step's output; at once."""
@@ -232,9 +241,7 @@ class LiveRuns:
         with self._lock:
             open_runs = [run for run, view in self._views.items() if view.outcome is None]
         for run in open_runs:
-            with self._lock:
-                grown = self._catch_up(run)
-            if grown:
+            if self._catch_up(run):
                 self._publish(("run", str(run)))
         return _EVERY
 
@@ -264,35 +271,44 @@ class LiveRuns:
             living = self._living(run)
             if self._alive.get(run) == living:
                 continue
-            with self._lock:
-                self._alive[run] = living
-                # A runner that has ended has written so before it gave up its lease.
-                self._catch_up(run)
+            # A runner that has ended has written so before it gave up its lease: both become known at once.
+            self._catch_up(run, living)
             self._publish(("run", str(run)))
 
     def _living(self, run: int) -> bool:
         """Whether it has a runner; of one on another machine that died this is known after ten seconds of following."""
-        with self._lock:
+        with self._reading:
             pulse = self._pulses.get(run)
             if pulse is None:
                 pulse = self._pulses[run] = Pulse(self._desk.leases, lease_name(run), self._desk.clock)
             return pulse.living()
 
-    def _catch_up(self, run: int) -> bool:
-        view = self._views[run]
-        events = self._desk.store.events(run, view.last_seq)
-        if not events:
-            return False
-        if not self._alive.get(run, True):
-            # Whoever wrote them took the lease first, maybe after we last looked; events read, the lease is true again.
-            self._alive[run] = self._living(run)
-        self._views[run] = fold(view, events)
-        grown = {(event.step, event.host) for event in events if event.kind is EventKind.STEP_OUTPUT}
-        for step, host in grown:
-            size = self._desk.store.output_size(run, step, host)
-            tail = self._desk.store.output(run, step, host, offset=max(0, size - _TAIL), limit=_TAIL)
-            self._tails[run, step, host] = tail
-        return True
+    def _catch_up(self, run: int, living: bool | None = None) -> bool:
+        """Folds what is new, and what was just seen of its runner; whether there was anything new."""
+        with self._reading:
+            before = self._views[run]
+            view, tails = self._read(before)
+            grown = view is not before
+            living = self._alive.get(run) if living is None else living
+            if grown and living is False:
+                # Whoever wrote it took the lease first, maybe after we last looked; events read, the lease is true.
+                living = self._living(run)
+            with self._lock:
+                self._views[run] = view
+                self._tails.update(tails)
+                if living is not None:
+                    self._alive[run] = living
+        return grown
+
+    def _read(self, view: RunView) -> tuple[RunView, dict[tuple[int, str, str], bytes]]:
+        """The run with its newer events, and the ends of the outputs that these have grown."""
+        store, run = self._desk.store, view.run
+        events = store.events(run, view.last_seq)
+        tails = {}
+        for step, host in {(event.step, event.host) for event in events if event.kind is EventKind.STEP_OUTPUT}:
+            size = store.output_size(run, step, host)
+            tails[run, step, host] = store.output(run, step, host, offset=max(0, size - _TAIL), limit=_TAIL)
+        return fold(view, events), tails
 
     def _with_liveness(self, view: RunView) -> RunView:
         now = self._desk.clock.now()

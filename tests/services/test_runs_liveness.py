@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -13,6 +14,7 @@ from console.domain.actions import Action, Param, ParamType
 from console.domain.environment import AppSpec, CodeSource
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import Confirmation
+from console.domain.runs import Event as RunEvent
 from console.domain.runs import EventKind, RunState
 from console.ports import Clock, Lease
 from console.services.leases import new_holder
@@ -160,6 +162,42 @@ def test_a_runner_that_died_on_another_machine_is_noticed_and_replaced_by_whoeve
     finally:
         watcher.runs.close()
         stage.close()
+
+
+def test_looking_never_waits_for_the_state_database(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher.runs.start_following()
+    until(lambda: watcher.runs.current("lab") is not None)
+    plan = watcher.stage.plan(action(step("one", "true")))
+    said = Confirmation(plan_hash=plan_hash(plan), operator=OPERATOR, typed="", yes=True)
+    asked, answered = Event(), Event()
+    read = watcher.stage.store.events
+
+    def slow(run: int, after: int = 0) -> tuple[RunEvent, ...]:
+        asked.set()
+        assert answered.wait(20)
+        return read(run, after)
+
+    monkeypatch.setattr(watcher.stage.store, "events", slow)
+    second = store_confirmed(watcher.stage.store, plan, said, at=watcher.stage.clock.now())
+    turning = Thread(target=watcher.runs.follow, args=(second,))
+    turning.start()
+    assert asked.wait(20)
+    seen: list[object] = []
+
+    def look() -> None:
+        runs = watcher.runs
+        seen.extend([runs.current("lab"), runs.view(watcher.run), runs.recent("lab"), runs.output(watcher.run, "", "")])
+        runs.follow(watcher.run)
+        seen.append("all")
+
+    screen = Thread(target=look, daemon=True)
+    screen.start()
+    screen.join(10)
+    waited = screen.is_alive()
+    answered.set()
+    turning.join(20)
+    assert not waited and seen[-1] == "all"
+    assert watcher.runs.view(second).state is RunState.CONFIRMED
 
 
 ASKING = Action(

@@ -245,6 +245,60 @@ async def test_an_ended_run_gives_way_to_the_one_that_goes_on(world: FakeWorld) 
         await screen.until(lambda: f"0 Run  {deploy}" in screen.text)
 
 
+@pytest.mark.parametrize(("key", "word", "asked"), [("X", "abort", "abort"), ("a", "done", "")])
+async def test_what_is_typed_is_for_the_run_that_was_asked_about(
+    world: FakeWorld, key: str, word: str, asked: str
+) -> None:
+    colleagues = start_deploy(world, "production")
+    world.runs.add(colleagues, EventKind.OPERATOR_NEEDED, "migrate", question="Did it finish?", choices=["done"])
+    async with driven(world) as screen:
+        await screen.press("0")
+        mine = start_deploy(world, "production")
+        world.runs.add(mine, EventKind.OPERATOR_NEEDED, "migrate", question="Did mine finish?", choices=["done"])
+        screen.main.follow(mine)
+        await screen.until(lambda: f"0 Run  {mine}" in screen.text and "Did mine finish?" in screen.text)
+        await screen.press(key)
+        await screen.until(lambda: f"stop run {mine}:" in screen.text or f"answer run {mine} (done):" in screen.text)
+        world.runs.add(mine, EventKind.RUN_FINISHED, outcome="ok")
+        await screen.until(lambda: f"0 Run  {colleagues}" in screen.text)
+        await screen.press(*word, "enter")
+        if asked:
+            await screen.until(lambda: world.runs.asks)
+            assert world.runs.asks == [(mine, asked, "")]
+        else:
+            await screen.until(lambda: any("does not ask that any more" in each for each in screen.notices))
+            assert world.runs.asks == []
+
+
+async def test_an_answer_to_one_question_is_not_taken_for_the_next(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.OPERATOR_NEEDED, "code", question="Did code finish?", choices=["done", "failed"])
+    async with driven(world) as screen:
+        await screen.press("0", "a")
+        world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="answer", who="ben@bastion", body="done")
+        world.runs.add(run, EventKind.OPERATOR_NEEDED, "migrate", question="Did it?", choices=["done", "failed"])
+        await screen.until(lambda: "Did it?" in screen.text)
+        await screen.press(*"done", "enter")
+        await screen.until(lambda: any("does not ask that any more" in each for each in screen.notices))
+        assert world.runs.asks == []
+
+
+async def test_a_run_that_has_just_come_up_by_itself_takes_no_hold(world: FakeWorld) -> None:
+    colleagues = start_deploy(world, "production")
+    async with driven(world) as screen:
+        await screen.press("0")
+        mine = start_deploy(world, "production")
+        screen.main.follow(mine)
+        await screen.until(lambda: f"0 Run  {mine}" in screen.text)
+        world.runs.add(mine, EventKind.RUN_FINISHED, outcome="ok")
+        await screen.until(lambda: f"0 Run  {colleagues}" in screen.text)
+        await screen.press("h")
+        assert any("has just come up" in each for each in screen.notices) and world.runs.asks == []
+        world.clock.advance(1)
+        await screen.press("h")
+        await screen.until(lambda: world.runs.asks == [(colleagues, "hold", "")])
+
+
 async def test_runs_are_turned_through_like_pages(world: FakeWorld) -> None:
     first = start_deploy(world, "production")
     world.runs.add(first, EventKind.RUN_FINISHED, outcome="failed", detail="the gate said no")

@@ -5,6 +5,7 @@ Owns showing one run and passing on what the operator asks of it. Must not own t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from console.domain.releases import ReleaseReading
-from console.domain.runs import Outcome, RunState, RunView
+from console.domain.runs import Outcome, Question, RunState, RunView
 from console.domain.snapshot import Key
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
@@ -30,6 +31,7 @@ from console.present.run_rows import (
 )
 from console.present.text import Line
 from console.services.container import Services
+from console.ui.acting import TOO_FRESH
 from console.ui.commands import COMMANDS, bindings
 from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
 from console.ui.pane import Attached, Pane
@@ -56,6 +58,7 @@ class RunDrawer(Pane):
         self.view: RunView | None = None
         self._run: int | None = None
         self._chosen = False
+        self._turned = float("-inf")
         self._wished: bool | None = None
         self._shape: tuple[object, ...] = ()
         self._step = ""
@@ -122,6 +125,7 @@ class RunDrawer(Pane):
                 return
             if current.outcome is not None and current.run < self._run:
                 return
+            self._turned = services.clock.monotonic()
         self._run = current.run
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
@@ -200,6 +204,7 @@ class RunDrawer(Pane):
         wanted = runs[place] if self._chosen else None
         if wanted is None:
             self._choose(services, services.runs.current(self.attached.environment.name))
+            self._turned = float("-inf")
             self.refresh_from(services)
             return
 
@@ -216,19 +221,21 @@ class RunDrawer(Pane):
         if view is None or view.question is None:
             self._say(self._nothing("the run asks nothing"), "warning")
             return
-        choices = view.question.choices
+        run, question, choices = view.run, view.question, view.question.choices
 
         def answered(text: str) -> None:
             word = text.strip()
             full = [choice for choice in choices if choice == word] or [
                 c for c in choices if word and c.startswith(word)
             ]
-            if len(full) == 1:
-                self._ask("answer", full[0], f"answered {harmless(full[0])}")
+            if len(full) == 1 and not self._asks(run, question):
+                self.post_message(NoticeGiven(f"run {run} does not ask that any more: nothing was answered", "warning"))
+            elif len(full) == 1:
+                self._ask(run, "answer", full[0], f"answered {harmless(full[0])}")
             else:
                 self.post_message(NoticeGiven(f"one of: {', '.join(map(harmless, choices))}", "warning"))
 
-        self.post_message(TextAsked(f"answer ({', '.join(map(harmless, choices))}):", "", answered))
+        self.post_message(TextAsked(f"answer run {run} ({', '.join(map(harmless, choices))}):", "", answered))
 
     def _nothing(self, otherwise: str) -> str:
         """Why a key does nothing: whoever turned to an ended run may mean the one that goes on."""
@@ -245,23 +252,28 @@ class RunDrawer(Pane):
             self._say(self._nothing("no run is going on"), "warning")
             return
 
+        run = view.run
+
         def answered(text: str) -> None:
             if text.strip() == "abort":
-                self._ask("abort", "", "asked the run to stop")
+                self._ask(run, "abort", "", "asked the run to stop")
             else:
                 self.post_message(NoticeGiven("not aborted", "ok"))
 
-        self.post_message(TextAsked(f"type abort to stop run {view.run}:", "", answered))
+        self.post_message(TextAsked(f"type abort to stop run {run}:", "", answered))
 
     def action_hold(self) -> None:
         """Holds before the next step, or lets it go on."""
         if self.view is None or self.view.state is RunState.FINISHED:
             self._say(self._nothing("no run is going on"), "warning")
             return
+        if self._new:
+            self._say(f"Run {self.view.run} has just come up; look again, then press the key.", "warning")
+            return
         # The run's own events say whether it holds; a wish of a moment ago may not be among them yet.
         hold = not (bool(self.view.held_by) if self._wished is None else self._wished)
         self._wished = hold
-        self._ask("hold" if hold else "go", "", "holds before its next step" if hold else "goes on")
+        self._ask(self.view.run, "hold" if hold else "go", "", "holds before its next step" if hold else "goes on")
 
     def action_output(self) -> None:
         """The whole output of the step under the cursor, as far as it is kept at hand."""
@@ -280,10 +292,21 @@ class RunDrawer(Pane):
         """Enter on a step."""
         self.action_output()
 
-    def _ask(self, kind: str, body: str, said: str) -> None:
-        if self.attached is None or self.view is None:
+    @property
+    def _new(self) -> bool:
+        """Whether another run has taken the place of the shown one by itself, too late to have been seen."""
+        return self.attached is not None and self.attached.services.clock.monotonic() - self._turned < TOO_FRESH
+
+    def _asks(self, run: int, question: Question) -> bool:
+        """Whether the run still asks this; somebody else may have answered while a word was typed."""
+        now = self.attached.services.runs.view(run).question if self.attached is not None else None
+        return now is not None and replace(now, asked_at=question.asked_at) == question
+
+    def _ask(self, run: int, kind: str, body: str, said: str) -> None:
+        """Hands the run that the operator saw a request: the drawer may show another one by now."""
+        if self.attached is None:
             return
-        runs, run = self.attached.services.runs, self.view.run
+        runs = self.attached.services.runs
         self.attached.ask(
             lambda: runs.ask(run, kind, body),
             lambda _: self._say(f"run {run}: {said}", "ok"),
