@@ -214,8 +214,9 @@ class _Backend(httpcore.NetworkBackend):
         except UnreachableError as error:
             raise httpcore.ConnectError(error.what) from error
         last: Exception = httpcore.ConnectError("no address")
-        for address in found:
-            left = self._deadline.left()
+        for place, address in enumerate(found):
+            # One that swallows everything leaves the others their time.
+            left = self._deadline.left() / (len(found) - place)
             try:
                 # By its number, so that the name is not looked up again, this time without a deadline.
                 stream = self._inner.connect_tcp(str(address[3][0]), port, left, local_address, socket_options)

@@ -76,18 +76,27 @@ class Resolver:
                     f"{label}: the name {harmless(key[0])} was not looked up: {MOST} others are stuck", fix=_FIX
                 )
             lookup = self._pending[key] = _Lookup()
-        Thread(target=self._look_up, args=(key, lookup), name=f"name {key[0]}", daemon=True).start()
+        try:
+            Thread(target=self._look_up, args=(key, lookup), name=f"name {key[0]}", daemon=True).start()
+        except RuntimeError as error:
+            # Nobody would ever answer it, and whoever asked again would wait for it.
+            self._end(key, lookup, OSError(str(error)))
         return lookup
 
+    def _end(self, key: _Key, lookup: _Lookup, error: Exception | None) -> None:
+        lookup.error = error
+        with self._lock:
+            del self._pending[key]
+        lookup.done.set()
+
     def _look_up(self, key: _Key, lookup: _Lookup) -> None:
+        error: Exception | None = None
         try:
             lookup.found = _ask(*key, 0)
-        except (OSError, ValueError) as error:
-            lookup.error = error
+        except (OSError, ValueError) as failed:
+            error = failed
         finally:
-            with self._lock:
-                del self._pending[key]
-            lookup.done.set()
+            self._end(key, lookup, error)
 
 
 def _said(error: Exception) -> str:
@@ -97,13 +106,14 @@ def _said(error: Exception) -> str:
 def connected(found: list[Address], until: float) -> socket.socket:
     """A socket connected to the first of the addresses that answers before `until` (monotonic s). OSError."""
     last: OSError = TimeoutError("no address answered in time")
-    for family, kind, protocol, address in found:
+    for place, (family, kind, protocol, address) in enumerate(found):
         left = until - time.monotonic()
         if left <= 0:
             break
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(left)
+            # One that swallows everything, as a broken IPv6 does, leaves the others their time.
+            sock.settimeout(left / (len(found) - place))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -155,21 +155,51 @@ def test_a_name_nobody_knows(name: str) -> None:
     assert "Errno" not in caught.value.what and "Check the name" in caught.value.fix
 
 
-def test_all_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as full:
-        # A full backlog of 0: the third connection is neither taken nor refused.
+@contextmanager
+def swallowing() -> Iterator[int]:
+    """A port where a connection is neither taken nor refused."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        # A full backlog of 0: that is so from the third connection on.
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        port = full.getsockname()[1]
-        held = []
+        port: int = full.getsockname()[1]
         for _ in range(3):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-            held.append(sock)
-        one = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [one, one, one])
+            held = stack.enter_context(socket.socket())
+            held.setblocking(False)
+            held.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def known_as(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """Every name has these addresses from now on."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_all_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with swallowing() as swallowed:
+        known_as(monkeypatch, swallowed, swallowed, swallowed)
         with within(1.5), pytest.raises(TimeoutError):
-            Resolver().dial("many", port, limit=0.5, label="x")
-        for sock in held:
-            sock.close()
+            Resolver().dial("many", swallowed, limit=0.5, label="x")
+
+
+def test_an_address_that_swallows_all_leaves_the_next_its_time(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    with swallowing() as swallowed:
+        known_as(monkeypatch, swallowed, port)
+        sock = Resolver().dial("both", port, limit=2, label="x")
+        assert sock.getpeername()[1] == port
+        sock.close()
+
+
+def test_a_look_up_that_could_not_begin_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    names = Resolver()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("console.clients.names.Thread", refuse)
+        with within(1), pytest.raises(UnreachableError, match="can't start new thread"):
+            names.addresses("localhost", port, limit=5, label="x")
+    names.dial("localhost", port, limit=5, label="x", family=socket.AF_INET).close()
