@@ -15,7 +15,8 @@ MASK = "[secret]"
 # MySQL's `(using password: YES)` says whether one was sent, which is half of a diagnosis.
 _KEYED = re.compile(
     r"(?i)(pass(?:word|wd|phrase)?|secret|token|api[_-]?key|app[_-]?key|private[_-]?key|auth)"
-    r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)(?!(?:YES|NO)\))([^\s\"',;&]{3,})"
+    r"(\"?'?\s{0,8}(?:=>|[=:])\s{0,8}\"?'?)"
+    r"(?!(?:YES|NO)\)[.:)]{0,2}(?:[\s\"',;&]|$))([^\s\"',;&]{3,})"
 )
 _BEARER = re.compile(
     r"(?i)\b(authorization\"?'?\s{0,8}[=:]\s{0,8}\"?'?(?:bearer|basic|digest)?\s{0,8})([^\s\"',;]{3,})"

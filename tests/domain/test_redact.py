@@ -104,3 +104,8 @@ def test_whether_a_password_was_sent_is_no_secret(word: str) -> None:
     text = f"Access denied for user 'app'@'10.0.0.2' (using password: {word})"
     assert Redactor().text(text) == text
     assert Redactor().text("(password: YESTERDAY)") != "(password: YESTERDAY)"
+
+
+@pytest.mark.parametrize("word", ["YES)tail99", "no)x", "YES)YES)"])
+def test_a_password_that_only_begins_so_is_one(word: str) -> None:
+    assert word not in Redactor().text(f"password={word}")
