@@ -86,7 +86,7 @@ class LiveReach:
             from console.clients.sql import SqlClient
 
             return SqlClient(
-                f"{self._environment.name}: {name}",
+                name,
                 target=lambda: self._sql_target(name),
                 tunnel=self._tunnel,
                 clock=self._clock,
@@ -105,7 +105,7 @@ class LiveReach:
             from console.clients.redis import RedisClient
 
             return RedisClient(
-                f"{self._environment.name}: {name}",
+                name,
                 target=lambda: self._redis_target(name),
                 tunnel=self._tunnel,
                 clock=self._clock,

@@ -92,11 +92,12 @@ def suffer(
     mend: Callable[[], object],
     limit: float,
     why: str,
+    row: str,
     *,
     known: int = 5,
 ) -> None:
-    """Breaks something, sees it told within `limit` seconds, presses keys, mends it and sees the screen recover with
-    two more jobs than the `known` ones in each queue."""
+    """Breaks something, sees it told within `limit` seconds and in the colour of a `row`, presses keys, mends it and
+    sees the screen recover with two more jobs than the `known` ones in each queue."""
     before = keys(terminal)
     at = time.monotonic()
     break_it()
@@ -105,7 +106,7 @@ def suffer(
     terminal.wait_for(lambda text: bool(re.search(why, queues_border(text))), limit)
     # The last values stay, in the colour of what is not current.
     assert waiting(known)(terminal.text)
-    terminal.wait_for(lambda _: terminal.colour("reports") == terminal.colour("queue  "), 5)
+    terminal.wait_for(lambda _: terminal.colour(row) == terminal.colour("queue  "), 5)
     say(lab, f"the second host goes on with {known}")
     terminal.wait_for(f"the second host goes on with {known}", 10)
     during = keys(terminal)
@@ -115,7 +116,7 @@ def suffer(
     enqueue(lab, 2)
     terminal.wait_for(lambda text: fresh(text) and waiting(known + 2)(text), RECOVERY + at - time.monotonic())
     recovered = time.monotonic() - at
-    terminal.wait_for(lambda _: terminal.colour("reports") != terminal.colour("queue  "), 5)
+    terminal.wait_for(lambda _: terminal.colour(row) != terminal.colour("queue  "), 5)
     terminal.wait_for(lambda text: screens.lives(text) and well(text), RECOVERY + at - time.monotonic())
     alive = time.monotonic() - at
     print(
@@ -126,17 +127,17 @@ def suffer(
 
 def test_the_sql_server_stops(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
     stop, start = lambda: lab_alone.stop("mariadb"), lambda: lab_alone.start("mariadb")
-    suffer(lab_alone, behind[1], stop, start, 10, "cannot reach|refused|lost|gone")
+    suffer(lab_alone, behind[1], stop, start, 10, "cannot reach|refused|lost|gone", "reports·data")
 
 
 def test_redis_freezes(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
     stop, start = lambda: lab_alone.pause("redis"), lambda: lab_alone.resume("redis")
-    suffer(lab_alone, behind[1], stop, start, 10, "Redis gave no answer")
+    suffer(lab_alone, behind[1], stop, start, 10, "Redis gave no answer", "reports·redis")
 
 
 def test_a_host_falls_silent(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
     proxy, terminal = behind
-    suffer(lab_alone, terminal, proxy.blackhole, proxy.forward, 20, "web1: |no answer")
+    suffer(lab_alone, terminal, proxy.blackhole, proxy.forward, 20, "web1: |no answer", "reports")
 
 
 def test_sessions_are_killed_and_no_new_one_is_let_in(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
@@ -144,7 +145,7 @@ def test_sessions_are_killed_and_no_new_one_is_let_in(lab_alone: Lab, behind: tu
         lab_alone.stop("sshd1")
         lab_alone.servers.cut_sessions(lab_alone.node1)
 
-    suffer(lab_alone, behind[1], cut, lambda: lab_alone.start("sshd1"), 5, "web1: ")
+    suffer(lab_alone, behind[1], cut, lambda: lab_alone.start("sshd1"), 5, "web1: ", "reports")
 
 
 def test_killed_sessions_come_back(lab_alone: Lab, behind: tuple[Proxy, Terminal]) -> None:
@@ -174,7 +175,7 @@ def test_a_stopped_sshd_leaves_what_is_open_alone_and_stops_a_deploy(
     # The proxy answers for the host that does not.
     terminal.wait_for(lambda text: bool(re.search("web1: (no connection to|[^\n]* answered, but)", text)), 10)
     assert [lab_alone.release(node) for node in lab_alone.nodes] == [FIRST_RELEASE] * 2
-    assert fresh(terminal.text) and screens.lives(terminal.text)
+    terminal.wait_for(lambda text: fresh(text) and screens.lives(text), 10)
     keys(terminal)
 
 
@@ -212,14 +213,15 @@ def test_one_screen_outlives_everything_ten_times(lab_alone: Lab, behind: tuple[
         lab_alone.stop("sshd1")
         lab_alone.servers.cut_sessions(lab_alone.node1)
 
-    faults: list[tuple[Callable[[], object], Callable[[], object], float, str]] = [
-        (lambda: lab_alone.stop("mariadb"), lambda: lab_alone.start("mariadb"), 10, "cannot reach|refused|lost|gone"),
-        (lambda: lab_alone.pause("redis"), lambda: lab_alone.resume("redis"), 10, "Redis gave no answer"),
-        (proxy.blackhole, proxy.forward, 20, "web1: |no answer"),
-        (cut, lambda: lab_alone.start("sshd1"), 5, "web1: "),
+    restart, thaw = lambda: lab_alone.start("mariadb"), lambda: lab_alone.resume("redis")
+    faults: list[tuple[Callable[[], object], Callable[[], object], float, str, str]] = [
+        (lambda: lab_alone.stop("mariadb"), restart, 10, "cannot reach|refused|lost|gone", "reports·data"),
+        (lambda: lab_alone.pause("redis"), thaw, 10, "Redis gave no answer", "reports·redis"),
+        (proxy.blackhole, proxy.forward, 20, "web1: |no answer", "reports"),
+        (cut, lambda: lab_alone.start("sshd1"), 5, "web1: ", "reports"),
     ]
     known = 5
     for _ in range(10):
-        for break_it, mend, limit, why in faults:
-            suffer(lab_alone, terminal, break_it, mend, limit, why, known=known)
+        for fault in faults:
+            suffer(lab_alone, terminal, *fault, known=known)
             known += 2

@@ -150,7 +150,7 @@ def test_keys_act_on_the_banner_and_a_protected_one_wants_its_name(world: Lab, t
         terminal.send(b"\x1b[200~labprod\x1b[201~")
         terminal.wait_for(lambda text: "Type it" in text and "type labprod to run" in text, 10)
         terminal.press("enter")
-        terminal.wait_for("That is not labprod", 10)
+        terminal.wait_for("Nothing has been started. Type it key by key", 10)
         terminal.send(b"labprod\r")
         screens.pause(1)
         assert "Plan: " in terminal.text and not any(file.exists() for file in touched)
@@ -328,7 +328,7 @@ def test_in_tmux_a_paste_runs_nothing_and_typing_does(world: Lab, tiny: Command,
         window.paste("labprod")
         window.wait_for("Type it", 10)
         window.press("Enter")
-        window.wait_for("That is not labprod", 10)
+        window.wait_for("Nothing has been started. Type it key by key", 10)
         assert not touched.exists()
         for letter in "labprod":
             window.press(letter)
