@@ -117,7 +117,8 @@ class LiveRuns:
         if said or not found.lock:
             return said
         current = self.current(environment)
-        if current is not None and current.lock_held and current.outcome is None:
+        # Whether a run that lost its runner still has the lock only the host knows: the plan asks it.
+        if current is not None and current.lock_held and current.outcome is None and self._alive.get(current.run, True):
             return f"run {current.run} ({current.title}) holds the lock"
         return ""
 

@@ -55,7 +55,7 @@ class Watcher:
         windows = SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock)
         desk = RunDesk(
             environments=(stage.environment,),
-            actions=(),
+            actions=(action(step("one", "true")),),
             store=stage.store,
             leases=self.leases,
             audit=stage.audit,
@@ -162,6 +162,17 @@ def test_a_runner_that_died_on_another_machine_is_noticed_and_replaced_by_whoeve
     finally:
         watcher.runs.close()
         stage.close()
+
+
+def test_a_run_without_a_runner_is_not_said_to_hold_the_lock(watcher: Watcher) -> None:
+    lease = watcher.leases.take(lease_name(watcher.run), new_holder())
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.note(EventKind.LOCK_TAKEN)
+    watcher.runs.start_following()
+    until(lambda: "holds the lock" in watcher.runs.refusal("lab", "try"))
+    # A lock that was taken over after its holder died is told in no event of that run.
+    watcher.leases.drop(lease)
+    until(lambda: watcher.runs.refusal("lab", "try") == "")
 
 
 def test_looking_never_waits_for_the_state_database(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:

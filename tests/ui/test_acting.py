@@ -11,6 +11,7 @@ from console.domain.actions import Action, Param, ParamType, StepSpec
 from console.domain.failures import FailedSummary
 from console.ui.screens.confirm import BriefConfirm, ConfirmScreen, PlanQuestion
 from console.ui.screens.params import ParamsScreen
+from console.ui.screens.small import TooSmall
 from console.ui.widgets.name_field import NameField
 from tests.fakes.screen import FakeWorld, living_world, make_world
 from tests.fakes.world_values import make_production, make_staging
@@ -129,6 +130,40 @@ async def test_normal_tier_has_cancel_focused_and_run_asleep_for_two_seconds() -
         await screen.press("enter")
         await screen.until(lambda: world.runs.started)
         assert world.runs.started[0][1].yes
+
+
+async def test_a_plan_that_could_not_be_seen_takes_no_key_until_it_stood_there_for_two_seconds() -> None:
+    world = make_world(make_staging())
+    async with driven(world) as screen:
+        await screen.press("D")
+        question = await asked(screen)
+        await screen.pilot.resize_terminal(30, 8)
+        await screen.until(lambda: isinstance(screen.app.screen, TooSmall))
+        world.clock.advance(5)
+        await screen.pilot.resize_terminal(120, 36)
+        await screen.until(lambda: screen.app.screen is question and question._drawn_at is not None)
+        await screen.press("tab", "enter")
+        assert world.runs.started == [] and "Read the plan first" in screen.text
+        await screen.press("escape")
+
+
+async def test_a_plan_that_comes_while_the_terminal_is_too_small_waits_beneath() -> None:
+    world = make_world(make_staging())
+    async with driven(world) as screen:
+        plan = world.runs.plan("staging", "deploy", {})
+        await screen.pilot.resize_terminal(30, 8)
+        await screen.until(lambda: isinstance(screen.app.screen, TooSmall))
+        screen.app.push_screen(ConfirmScreen(plan, world.clock.monotonic), lambda _answer: None)
+        await screen.settle()
+        world.clock.advance(5)
+        await screen.until(lambda: isinstance(screen.app.screen, TooSmall))
+        await screen.press("tab", "enter")
+        await screen.pilot.resize_terminal(120, 36)
+        question = await asked(screen)
+        await screen.press("tab", "enter")
+        assert screen.app.screen is question and "Read the plan first" in screen.text
+        await screen.press("escape")
+        await screen.until(lambda: screen.app.screen is screen.main)
 
 
 async def test_enter_on_the_focused_cancel_runs_nothing() -> None:

@@ -21,6 +21,7 @@ from console.domain.runs import Plan
 from console.domain.untrusted import harmless
 from console.present.run_rows import plan_lines
 from console.ui.commands import bindings
+from console.ui.screens.small import fit
 from console.ui.widgets.name_field import NameField
 from console.ui.widgets.status_bar import Piece, StatusBar
 from console.ui.widgets.text_view import TextView
@@ -44,16 +45,22 @@ class PlanQuestion(ModalScreen[str | None]):
         self._refused = False
 
     def on_mount(self) -> None:
-        """The two seconds begin when the plan has been painted."""
+        """Where typing goes."""
         if self.plan.protected:
             self.query_one(NameField).focus()
         else:
             self.query_one("#cancel", Button).focus()
-        self.call_after_refresh(self._begin)
         self.set_interval(0.1, self._open)
 
+    def on_screen_resume(self) -> None:
+        """The two seconds begin when the plan has been painted, and again after something lay over it."""
+        self._drawn_at = None
+        self.call_after_refresh(self._begin)
+
     def _begin(self) -> None:
-        self._drawn_at = self._mono()
+        fit(self.app)
+        if self.app.screen is self:
+            self._drawn_at = self._mono()
         self._open()
 
     @property
