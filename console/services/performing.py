@@ -323,7 +323,11 @@ class _Watch:
                 # It must be possible to end what nobody has the secret of any more; nothing of it is shown.
                 return replace(seen, data=blotted(seen.data))
             raise ParkedError(f"{self._work.step}: its output may hold a secret, and {error.what}") from error
-        return replace(seen, data=masked(seen.data, secrets, complete=seen.complete(self._offset)))
+        shown = masked(seen.data, secrets, complete=seen.complete(self._offset))
+        if self._base + self._offset + len(seen.data) >= CAP:
+            # Nothing behind it is fetched, so waiting for the rest of a secret would never end.
+            shown += blotted(seen.data[len(shown) :])
+        return replace(seen, data=shown)
 
     def follow(self) -> Ended:
         """Looks until it is over, and ends it when an operator aborts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -222,6 +223,26 @@ def test_what_nobody_has_the_secret_of_any_more_can_still_be_aborted(stage: Stag
     host.looked = 0
     assert performer.perform(replace(work, secrets=missing)).outcome is Outcome.CANCELLED
     assert stage.store.output(ledger.row.id, "deed", "web1") == b"*****"
+
+
+def test_output_cut_off_in_what_may_be_a_secret_ends_and_shows_nothing_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.services.performing.CAP", 10)
+    output, looks = b"012345678se" + b"." * 89, []
+
+    def answer(script: str) -> Completed | bytes:
+        if "oc_attached=" in script:
+            return completed("opsconsole-start started detached\n")
+        offset, limit = (int(re.findall(rf"oc_{name}='?(\d+)", script)[0]) for name in ("offset", "limit"))
+        looks.append(offset)
+        assert len(looks) < 50, "it looks for ever"
+        return completed("opsconsole-step ended 100 0 exit 1\n" + output[offset : offset + limit].decode())
+
+    performer, ledger, work = build(stage, answer)
+    ended = performer.perform(replace(work, secrets=lambda: (Secret("secret"),)))
+    assert ended.outcome is Outcome.OK
+    assert stage.store.output(ledger.row.id, "deed", "web1") == b"012345678*"
 
 
 def test_what_was_never_started_for_want_of_a_secret_can_be_aborted(stage: Stage) -> None:
