@@ -104,4 +104,4 @@ def _is_link(step: PlannedStep) -> bool:
 
 
 def _is_migration(step: PlannedStep) -> bool:
-    return step.kind == "artisan" and " migrate" in f" {step.text}"
+    return step.kind == "artisan" and "migrate" in step.text.split()

@@ -28,15 +28,23 @@ def ending_lines(
     if not well:
         # A run that was stopped or failed has done something all the same.
         lines += [_live(view, snapshot) for snapshot in releases]
-        lines += [
-            (("migrations ran: ", "warning"), (f"step {harmless(step.name)} ended ok; nothing takes them back", ""))
-            for step in view.steps
-            if _migrates(step) and any(each.outcome is Outcome.OK for each in step.hosts.values())
-        ]
+        lines += [line for step in view.steps if _migrates(step) for line in _migrations(step)]
     for offer in view.offers:
         key = keys.get(offer, "")
         lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f" ({key})" if key else "", "dim")))
     return tuple(lines)
+
+
+def _migrations(step: StepProgress) -> list[Line]:
+    """What the step has done to the database, or may have: what was begun and did not end well is not undone."""
+    ends = {each.outcome for each in step.hosts.values() if each.attempt} - {Outcome.SKIPPED}
+    if not ends:
+        return []
+    if ends == {Outcome.OK}:
+        words = ("migrations ran: ", f"step {harmless(step.name)} ended ok; nothing takes them back")
+    else:
+        words = ("migrations may have run in part: ", f"step {harmless(step.name)}; nothing takes them back")
+    return [((words[0], "warning"), (words[1], ""))]
 
 
 def _migrates(step: StepProgress) -> bool:

@@ -58,6 +58,12 @@ def test_a_gate_that_rolled_back_says_that_the_old_release_is_live(stage: Stage)
     assert "way back" not in text
 
 
+def test_what_only_begins_like_a_migration_is_not_said_to_have_migrated(stage: Stage) -> None:
+    back = StepSpec(name="back", kind="artisan", params={"run": ["migrate:rollback", "--force"]}, on="primary")
+    _, view = stage.run(stage.plan(action(back, step("bad", "exit 3"))))
+    assert "database" not in told(stage, view)
+
+
 def test_a_migration_that_failed_may_have_changed_the_database(stage: Stage) -> None:
     _, view = stage.run(stage.plan(action(step("one", "true"), MIGRATE, LINK)))
     text = told(stage, view)

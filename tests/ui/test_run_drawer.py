@@ -344,6 +344,17 @@ async def test_a_run_that_ended_badly_says_what_is_live_now(
             assert shown in screen.text
 
 
+@pytest.mark.parametrize("end", ["failed", "unknown"])
+async def test_migrations_that_did_not_end_well_are_told_as_well(world: FakeWorld, end: str) -> None:
+    run = start_deploy(world, "production")
+    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome=end)
+    world.runs.add(run, EventKind.RUN_FINISHED, outcome="failed", detail="step migrate failed")
+    async with driven(world) as screen:
+        await screen.press("0")
+        await screen.until(lambda: "migrations may have run in part: step migrate" in screen.text)
+        assert "migrations ran" not in screen.text
+
+
 async def test_a_run_that_ended_well_needs_no_such_words(world: FakeWorld) -> None:
     run = start_deploy(world, "production")
     async with driven(world) as screen:
