@@ -6,7 +6,8 @@ Owns the part of a socket's face that database drivers use. Must not open channe
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import paramiko
 
@@ -42,7 +43,8 @@ class ChannelSocket:
     def sendall(self, data: bytes) -> None:
         """All bytes, or TimeoutError, or ConnectionResetError."""
         self._check()
-        self._channel.sendall(bytes(data))
+        with self._as_a_socket():
+            self._channel.sendall(bytes(data))
 
     def send(self, data: bytes) -> int:
         """All bytes; their number."""
@@ -51,7 +53,9 @@ class ChannelSocket:
 
     def recv(self, size: int) -> bytes:
         """Up to `size` bytes, b"" at the end; TimeoutError, or ConnectionResetError when the link broke."""
-        data = self._channel.recv(size)
+        # Taking bytes may send too: what makes room for more.
+        with self._as_a_socket():
+            data = self._channel.recv(size)
         if not data:
             self._check()
         return data
@@ -74,10 +78,8 @@ class ChannelSocket:
 
     def shutdown(self, how: int) -> None:
         """Ends one or both directions."""
-        try:
+        with self._as_a_socket():
             self._channel.shutdown(how)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise ConnectionResetError(self._link.lost()) from error
 
     def close(self) -> None:
         """Ends the tunnel, at once."""
@@ -86,6 +88,16 @@ class ChannelSocket:
         except (OSError, EOFError, paramiko.SSHException):
             pass
         self._release()
+
+    @contextmanager
+    def _as_a_socket(self) -> Iterator[None]:
+        """Drivers know the errors of sockets only; an EOFError would pass all of them."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectionResetError(self._link.lost()) from error
 
     def _check(self) -> None:
         if not self._link.alive():
