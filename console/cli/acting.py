@@ -22,7 +22,7 @@ from console.cli.output import write_json_line, write_line, write_note, write_te
 from console.domain.documents import Json
 from console.domain.plan_codec import decode_plan, plan_hash
 from console.domain.plans import Plan
-from console.domain.policy import ChangeWindow, Confirmation
+from console.domain.policy import ABANDONED, ChangeWindow, Confirmation
 from console.domain.runs import Event, EventKind, RunState, RunView, fold, start_view
 from console.domain.shellwords import quote
 from console.domain.untrusted import Raw, harmless
@@ -31,7 +31,7 @@ from console.present.acting import event_document, event_line
 from console.present.aftermath import aftermath
 from console.services.leases import Pulse
 from console.services.planner import binding_hash
-from console.services.runs import ABANDONED, abandoned, lease_name, store_confirmed
+from console.services.runs import abandoned, lease_name, store_confirmed
 from console.services.spawn import runner_log, start_runner
 
 if TYPE_CHECKING:

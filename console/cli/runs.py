@@ -13,6 +13,7 @@ from console.cli.acting import Desk, follow, opened_state
 from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table, write_text
+from console.domain.policy import ABANDONED
 from console.domain.runs import RunRow, RunState, RunView, fold, start_view
 from console.domain.untrusted import harmless
 from console.errors import RefusedError, UsageError
@@ -20,7 +21,7 @@ from console.present.acting import event_line, run_document, run_summary
 from console.present.aftermath import aftermath
 from console.services.confirming import check_beginning
 from console.services.leases import DEAD_SECONDS, alive, beats, surely_gone, surely_there
-from console.services.runs import ABANDONED, abandoned, lease_name
+from console.services.runs import abandoned, lease_name
 
 _CELL = 80
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+ABANDONED = ("resume", "abort")
+"""What can be answered when a run has no runner any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:

@@ -49,6 +49,10 @@ class RunStore(Protocol):
         """Newest first."""
         ...
 
+    def newest(self, limit: int) -> tuple[tuple[int, str], ...]:
+        """Number and environment of the newest runs of all, newest first, without reading their plans."""
+        ...
+
     def ended(self, run: int) -> bool:
         """Whether a run has ended, without reading its events."""
         ...

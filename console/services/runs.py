@@ -17,7 +17,7 @@ from console.domain.actions import Action, ParamType
 from console.domain.documents import Json
 from console.domain.environment import Environment
 from console.domain.plan_codec import plan_hash
-from console.domain.policy import Confirmation, Operator
+from console.domain.policy import ABANDONED, Confirmation, Operator
 from console.domain.runs import EventKind, Plan, Question, RunRow, RunState, RunView, fold, start_view
 from console.domain.untrusted import Raw
 from console.errors import OpsconsoleError, RefusedError, UsageError
@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 _EVERY = 0.2
 _TAIL = 65536
 _RECENT = 30
+"""Runs of one environment that can be turned through."""
+_LOOKED_AT = 300
+"""Runs of all environments together among which those that go on are looked for."""
+_KEPT = 20
+"""Ended runs whose steps and output stay in memory, besides the newest of each environment."""
 _BIRTH = 30.0
 _ORDER = ("deploy", "rollback", "cleanup")
-ABANDONED = ("resume", "abort")
-"""What can be answered when a run has no runner any more."""
 
 
 def lease_name(run: int) -> str:
@@ -78,6 +81,8 @@ class LiveRuns:
         self._tails: dict[tuple[int, str, str], bytes] = {}
         self._recent: dict[str, tuple[int, ...]] = {}
         self._ended: set[int] = set()
+        self._seen: dict[int, None] = {}
+        """The runs in `_views`, those that were looked at last at the end."""
         self._alive: dict[int, bool] = {}
         self._pulses: dict[int, Pulse] = {}
         self._changed = -1
@@ -152,6 +157,7 @@ class LiveRuns:
         """The run folded so far; at once for runs being followed."""
         self.follow(run)
         with self._lock:
+            self._seen[run] = self._seen.pop(run, None)
             return self._with_liveness(self._views[run])
 
     def follow(self, run: int) -> None:
@@ -180,13 +186,18 @@ class LiveRuns:
     def current(self, environment: str) -> RunView | None:
         """The run to look at, if any: one that goes on before ended ones, of these the lock's holder; at once."""
         with self._lock:
-            found = [self._views[run] for run in self._recent.get(environment, ()) if run in self._views]
-            if not found:
-                return None
-            first = max(
-                found, key=lambda view: (view.outcome is None, view.outcome is None and view.lock_held, view.run)
-            )
-            return self._with_liveness(first)
+            newest = self._recent.get(environment, ())[:1]
+            found = [
+                view
+                for run, view in self._views.items()
+                if view.environment == environment and (run in newest or view.outcome is None)
+            ]
+            return self._with_liveness(max(found, key=self._rank)) if found else None
+
+    def _rank(self, view: RunView) -> tuple[bool, bool, bool, int]:
+        goes_on = view.outcome is None
+        living = goes_on and self._alive.get(view.run, True)
+        return living, goes_on, goes_on and view.lock_held, view.run
 
     def recent(self, environment: str) -> tuple[int, ...]:
         """The numbers of its newest runs, newest first; at once."""
@@ -247,22 +258,40 @@ class LiveRuns:
         return _EVERY
 
     def _find_runs(self) -> None:
-        """Follows the newest run of each environment and every other recent one that goes on."""
+        """Follows the newest run of each environment and every other one that goes on."""
         recent: dict[str, list[int]] = {}
-        for row in self._desk.store.runs(limit=_RECENT):
-            mine = recent.setdefault(row.environment, [])
-            mine.append(row.id)
-            if row.id in self._views or row.id in self._ended:
+        for run, environment in self._desk.store.newest(_LOOKED_AT):
+            mine = recent.setdefault(environment, [])
+            mine.append(run)
+            if run in self._ended and len(mine) > 1:
                 continue
-            if len(mine) > 1 and self._desk.store.ended(row.id):
-                self._ended.add(row.id)
+            if len(mine) > 1 and not self._follows(run) and self._desk.store.ended(run):
+                self._ended.add(run)
             else:
-                self.follow(row.id)
+                self.follow(run)
         for environment, runs in recent.items():
-            if self._recent.get(environment) != tuple(runs):
+            shown = tuple(runs[:_RECENT])
+            if self._recent.get(environment) != shown:
                 with self._lock:
-                    self._recent[environment] = tuple(runs)
+                    self._recent[environment] = shown
                 self._publish(("runs", environment))
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Drops what ended and was not looked at for longest: a screen may stay open for weeks."""
+        with self._reading, self._lock:
+            newest = {runs[0] for runs in self._recent.values()}
+            order = [*(run for run in self._views if run not in self._seen), *self._seen]
+            ended = [run for run in order if run not in newest and self._views[run].outcome is not None]
+            gone = set(ended[: max(0, len(ended) - _KEPT)])
+            for run in gone:
+                self._ended.add(run)
+                self._seen.pop(run, None)
+                self._pulses.pop(run, None)
+                self._alive.pop(run, None)
+                del self._views[run], self._rows[run]
+            if gone:
+                self._tails = {key: tail for key, tail in self._tails.items() if key[0] not in gone}
 
     def _watch_leases(self) -> None:
         """Notices that a run has no runner any more: nobody writes an event about that."""

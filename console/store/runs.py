@@ -80,6 +80,13 @@ class Runs:
         with self._database.read() as connection:
             return tuple(_row(found) for found in connection.execute(query))
 
+    def newest(self, limit: int) -> tuple[tuple[int, str], ...]:
+        """Number and environment of the newest runs of all, newest first, without reading their plans."""
+        runs = schema.runs
+        query = select(runs.c.id, runs.c.environment).order_by(runs.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return tuple((run, environment) for run, environment in connection.execute(query))
+
     def ended(self, run: int) -> bool:
         """Whether a run has ended, without reading its events."""
         events = schema.events

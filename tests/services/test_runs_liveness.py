@@ -234,3 +234,57 @@ def test_an_archive_is_deployed_without_asking_for_a_ref() -> None:
     ref, word = as_offered(ASKING, environment).params
     assert not ref.ask and word.ask
     assert replace(ref, ask=True, default=ASKING.params[0].default) == ASKING.params[0]
+
+
+def another(watcher: Watcher) -> int:
+    """One more run of the same environment."""
+    stage = watcher.stage
+    plan = stage.plan(action(step("one", "true")))
+    said = Confirmation(plan_hash=plan_hash(plan), operator=OPERATOR, typed="", yes=True)
+    return store_confirmed(stage.store, plan, said, at=stage.clock.now())
+
+
+def ended(watcher: Watcher, run: int) -> None:
+    """What its runner writes last."""
+    watcher.stage.store.append(run, EventKind.RUN_FINISHED, at=watcher.stage.clock.now(), data={"outcome": "ok"})
+
+
+def test_a_run_that_goes_on_is_found_behind_hundreds_that_ended(watcher: Watcher) -> None:
+    old = watcher.run
+    watcher.leases.take(lease_name(old), new_holder())
+    watcher.note(EventKind.RUN_STARTED)
+    for _ in range(40):
+        run = another(watcher)
+        ended(watcher, run)
+    watcher.runs.start_following()
+    until(lambda: (found := watcher.runs.current("lab")) is not None and found.run == old)
+    assert watcher.runs.recent("lab")[0] == run and len(watcher.runs.recent("lab")) == 30
+
+
+def test_a_run_with_a_runner_comes_before_one_without(watcher: Watcher) -> None:
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.note(EventKind.LOCK_TAKEN)
+    fresh = another(watcher)
+    watcher.leases.take(lease_name(fresh), new_holder())
+    watcher.stage.store.append(fresh, EventKind.RUN_STARTED, at=watcher.stage.clock.now())
+    watcher.runs.start_following()
+    until(lambda: (found := watcher.runs.current("lab")) is not None and found.run == fresh)
+    watcher.looked()
+    found = watcher.runs.current("lab")
+    assert found is not None and found.run == fresh
+
+
+def test_what_ended_is_not_kept_for_ever_and_can_be_looked_at_again(watcher: Watcher) -> None:
+    watcher.runs.start_following()
+    runs = []
+    for _ in range(30):
+        runs.append(another(watcher))
+        watcher.stage.store.append(
+            runs[-1], EventKind.RUN_FINISHED, at=watcher.stage.clock.now(), data={"outcome": "ok"}
+        )
+        watcher.runs.follow(runs[-1])
+    last = another(watcher)
+    until(lambda: watcher.runs.recent("lab")[:1] == (last,))
+    until(lambda: len(watcher.runs._views) <= 24)
+    assert runs[0] not in watcher.runs._views and runs[-1] in watcher.runs._views
+    assert watcher.runs.view(runs[0]).run == runs[0]

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from console.domain.policy import ABANDONED
 from console.domain.releases import ReleaseReading
 from console.domain.runs import Outcome, Question, RunState, RunView
 from console.domain.snapshot import Key
@@ -58,6 +59,7 @@ class RunDrawer(Pane):
         self.view: RunView | None = None
         self._run: int | None = None
         self._chosen = False
+        self._wanted: int | None = None
         self._turned = float("-inf")
         self._wished: bool | None = None
         self._shape: tuple[object, ...] = ()
@@ -88,7 +90,8 @@ class RunDrawer(Pane):
     def attach(self, attached: Attached) -> None:
         """Forgets the run of the environment that was left."""
         super().attach(attached)
-        self._run, self._chosen, self.view, self._shape, self._wished, self._step = None, False, None, (), None, ""
+        self._run, self._chosen, self._wanted = None, False, None
+        self.view, self._shape, self._wished, self._step = None, (), None, ""
 
     def concerns(self, key: Key) -> bool:
         """Any run's news: the newest run may be another one now."""
@@ -98,7 +101,7 @@ class RunDrawer(Pane):
 
     def follow(self, run: int) -> None:
         """Shows this run as long as it goes on."""
-        self._run, self._chosen = run, False
+        self._run, self._chosen, self._wanted = run, False, None
         if self.attached:
             self.refresh_from(self.attached.services)
 
@@ -123,7 +126,7 @@ class RunDrawer(Pane):
             shown = services.runs.view(self._run)
             if shown.outcome is None or self._chosen:
                 return
-            if current.outcome is not None and current.run < self._run:
+            if current.run < self._run and (current.outcome is not None or _abandoned(current)):
                 return
             self._turned = services.clock.monotonic()
         self._run = current.run
@@ -196,21 +199,27 @@ class RunDrawer(Pane):
             return
         services = self.attached.services
         runs = sorted(services.runs.recent(self.attached.environment.name))
-        place = runs.index(self._run) + step if self._run in runs else len(runs)
+        # Turning goes on from where it leads to, not from what is still shown.
+        here = self._run if self._wanted is None else self._wanted
+        place = runs.index(here) + step if here in runs else len(runs)
         if place < 0:
             self._say("no older run at hand: opsconsole runs list", "warning")
             return
         self._chosen = place < len(runs)
         wanted = runs[place] if self._chosen else None
         if wanted is None:
+            self._wanted = None
             self._choose(services, services.runs.current(self.attached.environment.name))
             self._turned = float("-inf")
             self.refresh_from(services)
             return
 
         def read(_: None) -> None:
-            self._run = wanted
-            self.refresh_from(services)
+            if self._wanted == wanted:
+                self._run, self._wanted = wanted, None
+                self.refresh_from(services)
+
+        self._wanted = wanted
 
         # A run that ended long ago is read from the state database first.
         self.attached.ask(lambda: services.runs.follow(wanted), read, self._failed, "run", urgent=True)
@@ -325,6 +334,11 @@ class RunDrawer(Pane):
     def copy_command(self) -> str:
         """How to see this run on the command line."""
         return f"opsconsole runs show {self.view.run}" if self.view else ""
+
+
+def _abandoned(view: RunView) -> bool:
+    """Whether it only waits to be resumed or aborted: it has no runner, and nothing happens."""
+    return view.question is not None and view.question.choices == ABANDONED
 
 
 def _note(view: RunView) -> str:
