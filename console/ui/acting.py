@@ -119,7 +119,7 @@ class Acting:
         self._bridge.ask(
             lambda: self._services.runs.plan(environment.name, wish.action, params),
             lambda plan: self._confirm(plan, wish),
-            self._failed,
+            self._not_done,
             f"plan {wish.action}",
         )
 
@@ -146,7 +146,7 @@ class Acting:
         self._bridge.ask(
             lambda: self._services.runs.start(plan, confirmation),
             self._started,
-            self._failed,
+            self._not_done,
             f"start {plan.action}",
             urgent=True,
         )
@@ -155,8 +155,12 @@ class Acting:
         self._work("")
         self._stage.follow(run)
 
-    def _failed(self, error: OpsconsoleError) -> None:
+    def _not_done(self, error: OpsconsoleError) -> None:
         self._work("")
+        self._failed(error)
+
+    def _failed(self, error: OpsconsoleError) -> None:
+        # A change window that cannot be opened, say: a plan that is being made meanwhile goes on.
         self._stage.notice(harmless_error(error), "error")
 
     def _show(self, screen: Screen[T], answered: Callable[[T | None], None]) -> None:

@@ -282,6 +282,34 @@ async def test_what_planning_refuses_is_told_in_full(world: FakeWorld, monkeypat
         assert sum("mail fails now." in notice for notice in screen.notices) == 2
 
 
+async def test_a_window_that_cannot_be_opened_lets_no_second_plan_begin(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from console.errors import StateError
+
+    def refuse(*_: object) -> None:
+        raise StateError("The state cannot be written.")
+
+    monkeypatch.setattr(world.windows, "open", refuse)
+    # Each key comes with a look at the screen before it.
+    monkeypatch.setattr("console.ui.ahead.BURST", 0.0)
+    async with driven(world) as screen:
+        world.background.held = True
+        await screen.press("D")
+        await screen.until(lambda: "plan deploy" in world.background.asked)
+        world.background.held = False
+        await screen.press("U")
+        await screen.until(lambda: any("cannot be written" in notice for notice in screen.notices))
+        assert screen.main.expecting
+        await screen.press("D")
+        assert world.background.asked.count("plan deploy") == 1
+        world.background.release()
+        await asked(screen)
+        await screen.press("escape")
+        await screen.until(lambda: screen.app.screen is screen.main)
+        assert not screen.main.expecting
+
+
 async def test_leaving_an_environment_drops_the_plan_that_was_being_made(world: FakeWorld) -> None:
     async with driven(world) as screen:
         world.background.held = True
