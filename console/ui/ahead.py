@@ -46,16 +46,16 @@ class Ahead:
     """Which keys belong to a burst whose earlier key has asked for something that takes time: a plan, a job's details.
 
     They were meant for what will stand there; until it does, they would act on what lies beneath. `expecting` says
-    whether such a thing is on its way.
+    how many such things are on their way.
     """
 
-    def __init__(self, expecting: Callable[[], bool]) -> None:
+    def __init__(self, expecting: Callable[[], int]) -> None:
         self._expecting = expecting
         self._last = float("-inf")
         self._asked = False
         self._teller: Widget | None = None
         self._began = 0.0
-        self._expected = False
+        self._expected = 0
 
     def begins(self, teller: Widget | None) -> None:
         """A key is about to do what it is bound to, on a widget of the main screen or (None) over it."""
@@ -66,7 +66,7 @@ class Ahead:
         teller, self._teller = self._teller, None
         if teller is not None and time.monotonic() - self._began < SOON:
             await heard(teller)
-            self._asked = self._asked or (self._expecting() and not self._expected)
+            self._asked = self._asked or self._expecting() > self._expected
         self._asked = self._asked and at - self._last < BURST
         self._last = at
         return self._asked

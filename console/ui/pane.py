@@ -59,8 +59,8 @@ class Pane(Widget):
         super().__init__(id=f"pane-{self.NUMBER}")
         self.attached: Attached | None = None
         self.dirty = True
-        self.expecting = False
-        """Whether a text that a key asked for is on its way."""
+        self.expecting = 0
+        """How many texts that keys asked for are on their way."""
         self._extra: tuple[tuple[str, str], ...] = ()
         self._note = ""
         self._error = ""

@@ -121,6 +121,10 @@ class FakeBackground:
             self.publish(("answer", ticket))
         return ticket
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(self._work)
+
     def release(self) -> None:
         self.held = False
         for ticket in list(self._work):

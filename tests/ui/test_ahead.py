@@ -93,6 +93,16 @@ async def test_only_the_rest_of_the_burst_that_asked_is_held_back(world: FakeWor
         assert not await ahead.holds(1.0 + 3.5 * BURST), "this burst has asked for nothing"
 
 
+async def test_a_key_that_asks_for_one_more_thing_holds_its_burst_back_too(world: FakeWorld) -> None:
+    on_its_way = ["details"]
+    ahead = Ahead(lambda: len(on_its_way))
+    async with driven(world) as screen:
+        assert not await ahead.holds(1.0)
+        ahead.begins(screen.main)
+        on_its_way.append("other details")
+        assert await ahead.holds(1.0 + BURST / 2)
+
+
 async def test_a_widget_that_has_gone_holds_no_key_up_for_long(world: FakeWorld) -> None:
     async with driven(world) as screen:
         line = screen.main.query_one(LineInput)

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from console.errors import UnreachableError
 from console.ui.screens.detail import DetailScreen
 from tests.fakes.screen import FakeWorld, living_world
 from tests.fakes.world_values import make_failed
@@ -95,3 +96,54 @@ async def test_a_groups_job_says_that_it_is_one_of_several(world: FakeWorld) -> 
         await screen.press("enter")
         await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
         assert "1 of" not in screen.text
+
+
+async def test_an_older_page_that_fails_leaves_a_job_expected(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise UnreachableError("no link")
+
+    with_older(world, 150)
+    monkeypatch.setattr(world.failed, "page", refuse)
+    # Each key comes with a look at the screen before it.
+    monkeypatch.setattr("console.ui.ahead.BURST", 0.0)
+    async with driven(world) as screen:
+        await screen.press("4", "v")
+        world.background.held = True
+        await screen.press("enter")
+        await screen.until(lambda: "failed job" in world.background.asked)
+        world.background.held = False
+        await screen.press("G")
+        await screen.until(lambda: any("no link" in notice for notice in screen.notices))
+        assert screen.main.expecting
+        world.background.release()
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        assert not screen.main.expecting
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["shown", "refused"])
+async def test_of_two_jobs_asked_for_the_second_is_expected_after_the_first_answer(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UnreachableError("no link")
+
+    # Each key comes with a look at the screen before it.
+    monkeypatch.setattr("console.ui.ahead.BURST", 0.0)
+    async with driven(world) as screen:
+        await screen.press("4", "v")
+        world.background.held = True
+        await screen.press("enter")
+        await screen.until(lambda: world.background.asked.count("failed job") == 1)
+        await screen.press("j", "enter")
+        await screen.until(lambda: world.background.asked.count("failed job") == 2)
+        if not known:
+            monkeypatch.setattr(world.failed, "show", refuse)
+        first, second = (("answer", ticket) for ticket in world.background.waiting)
+        world.background.publish(first)
+        await screen.until(lambda: len(world.background.waiting) == 1)
+        await screen.settle()
+        assert screen.main.expecting
+        world.background.publish(second)
+        await screen.until(lambda: not screen.main.expecting)

@@ -70,7 +70,8 @@ class FailedJobsPane(Pane):
         """Another environment: nothing loaded of it yet."""
         super().attach(attached)
         self._newest, self._older, self._next = None, {}, None
-        self._loading = self._looking = self.expecting = False
+        self._loading = self._looking = False
+        self.expecting = 0
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -206,7 +207,7 @@ class FailedJobsPane(Pane):
             self.refresh_from(self.attached.services)
 
     def _not_loaded(self, error: OpsconsoleError) -> None:
-        self._loading = self.expecting = False
+        self._loading = False
         self.post_message(NoticeGiven(harmless(error.what), "error"))
 
     # --- keys ------------------------------------------------------------------------------------------------------
@@ -264,20 +265,24 @@ class FailedJobsPane(Pane):
         if self.attached is None or not ids:
             return
         failed, name = self.attached.services.failed, self.attached.environment.name
-        self.expecting = True
+        self.expecting += 1
         self.attached.ask(
             lambda: failed.show(name, ids[0]),
             partial(self._show, len(ids)),
-            self._not_loaded,
+            self._not_shown,
             "failed job",
         )
 
     def _show(self, among: int, detail: FailedDetail) -> None:
-        self.expecting = False
+        self.expecting -= 1
         local = self.attached.local_time if self.attached else False
         title = f"{short_class(detail.job.job.show(120))} · {harmless(detail.job.uuid)}"
         title += f" · the newest, 1 of {count(among)}: v lists each" if among > 1 else ""
         self.post_message(DetailOpened(title, failed_lines(detail, local=local)))
+
+    def _not_shown(self, error: OpsconsoleError) -> None:
+        self.expecting -= 1
+        self.post_message(NoticeGiven(harmless(error.what), "error"))
 
     def on_record_table_reached_end(self) -> None:
         """The cursor stands on the last row."""

@@ -348,9 +348,9 @@ class MainScreen(Screen[None]):
         message.arrived.set()
 
     @property
-    def expecting(self) -> bool:
-        """Whether something that a key asked for is on its way: a plan, a job's details."""
-        return bool(self.acting and self.acting.busy) or any(pane.expecting for pane in self.panes.values())
+    def expecting(self) -> int:
+        """How many things that keys asked for are on their way: a plan, jobs' details."""
+        return bool(self.acting and self.acting.busy) + sum(pane.expecting for pane in self.panes.values())
 
     @property
     def line(self) -> LineInput:
