@@ -76,9 +76,13 @@ def opened_state(config_path: Path | None) -> Iterator[Desk]:
 
 def typed_options(config_path: Path | None) -> str:
     """What a printed command needs to find the same configuration; nothing where it would find it by itself."""
-    if config_path is None or os.environ.get("OPSCONSOLE_CONFIG") == str(config_path):
+    if config_path is None:
         return ""
-    return f" --config {quote(str(config_path))}"
+    from console.config.paths import from_base
+
+    # Whoever pastes it may stand in another directory; `..` stays, for behind a link it leads elsewhere.
+    path = str(from_base(Path(), str(config_path)).absolute())
+    return "" if os.environ.get("OPSCONSOLE_CONFIG") == path else f" --config {quote(path)}"
 
 
 @contextmanager

@@ -241,3 +241,12 @@ def test_a_command_to_paste_names_the_config_that_was_typed(monkeypatch: pytest.
     monkeypatch.setenv("OPSCONSOLE_CONFIG", "/etc/my o.yaml")
     assert console.cli.acting.typed_options(Path("/etc/my o.yaml")) == ""
     assert console.cli.acting.typed_options(None) == ""
+
+
+@pytest.mark.parametrize("variable", ["", "lab/o.yaml"])
+def test_a_command_to_paste_finds_a_relative_config_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("OPSCONSOLE_CONFIG", variable)
+    monkeypatch.chdir(tmp_path)
+    assert console.cli.acting.typed_options(Path("lab/o.yaml")) == f" --config {tmp_path}/lab/o.yaml"
