@@ -58,8 +58,13 @@ class Tmux:
 
     @property
     def exit_code(self) -> int:
-        """What the program ended with."""
-        return int(self._run("display-message", "-p", "#{pane_dead_status}"))
+        """What the program ended with; tmux may know that its output has ended a moment before it knows this."""
+        deadline = time.monotonic() + 5
+        while not (status := self._run("display-message", "-p", "#{pane_dead_status}").strip()):
+            if time.monotonic() > deadline:
+                raise TimeoutError("tmux does not tell how the program ended")
+            time.sleep(0.02)
+        return int(status)
 
     @property
     def modes(self) -> dict[str, bool]:
