@@ -47,24 +47,9 @@ class Tmux:
         subprocess.run(["tmux", "-S", str(self._socket), "kill-server"], capture_output=True, check=False)
 
     @property
-    def pid(self) -> int:
-        """The process in the window."""
-        return int(self._run("display-message", "-p", "#{pane_pid}"))
-
-    @property
     def dead(self) -> bool:
         """Whether the program in the window has ended."""
         return self._run("display-message", "-p", "#{pane_dead}").strip() == "1"
-
-    @property
-    def exit_code(self) -> int:
-        """What the program ended with; tmux may know that its output has ended a moment before it knows this."""
-        deadline = time.monotonic() + 5
-        while not (status := self._run("display-message", "-p", "#{pane_dead_status}").strip()):
-            if time.monotonic() > deadline:
-                raise TimeoutError("tmux does not tell how the program ended")
-            time.sleep(0.02)
-        return int(status)
 
     @property
     def modes(self) -> dict[str, bool]:
