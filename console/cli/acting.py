@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -205,6 +205,32 @@ def begin(desk: Desk, plan: Plan, confirmation: Confirmation) -> int:
     return run
 
 
+def agree(
+    desk: Desk,
+    make: Callable[[], Plan],
+    *,
+    environment: str,
+    action: str,
+    as_json: bool,
+    yes: bool,
+    name: str,
+    reason: str,
+) -> tuple[Plan, Confirmation]:
+    """Makes a plan, shows it to people and has it confirmed; nothing has happened then. A refusal is audited."""
+    from console.cli.plan import print_plan
+
+    with unchanged():
+        try:
+            made = make()
+            if not as_json:
+                print_plan(made)
+                sys.stdout.flush()
+            return made, confirm(desk, made, yes=yes, name=name, reason=reason)
+        except RefusedError as error:
+            note_refusal(desk, action, environment, error)
+            raise
+
+
 def note_refusal(desk: Desk, action: str, environment: str, error: OpsconsoleError) -> None:
     """Audits a refusal."""
     desk.state.audit.write(f"run.{action}", environment=environment, result="refused", detail=error.what)
@@ -240,9 +266,9 @@ def _follow(
 ) -> int:
     store = desk.state.runs
     view = start_view(store.run(run))
-    until = desk.state.clock.monotonic() + (_BIRTH if started else 1.0)
-    changed, aborted = -1, False
     clock = desk.state.clock
+    until = clock.monotonic() + (_BIRTH if started else 1.0)
+    changed, aborted = -1, False
     pulse, never = Pulse(desk.state.leases, lease_name(run), clock), Flag()
     while True:
         if caught:

@@ -5,7 +5,6 @@ Owns these two commands and their exit codes. Must not change a job; a run does,
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -13,8 +12,7 @@ import click
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_note, write_table
 from console.domain.documents import Json
-from console.domain.runs import results_code
-from console.errors import RefusedError
+from console.domain.runs import Plan, results_code
 
 
 def _change(
@@ -29,26 +27,21 @@ def _change(
     reason: str,
 ) -> int:
     # Listing failed jobs needs none of this.
-    from console.cli.acting import begin, confirm, follow, make_plan, note_refusal, opened_state, unchanged
+    from console.cli.acting import agree, begin, follow, make_plan, opened_state
     from console.cli.reading import opened
     from console.present.acting import archived_rows, results_document
     from console.services.failed import FailedRows
 
     with opened_state(config_path) as desk:
-        with unchanged():
-            try:
-                with opened(desk.config, desk.config.environment(environment)) as target:
-                    ids = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
-                made = make_plan(desk, environment, action, {"ids": list[Json](ids)})
-                if not as_json:
-                    from console.cli.plan import print_plan
 
-                    print_plan(made)
-                    sys.stdout.flush()
-                confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
-            except RefusedError as error:
-                note_refusal(desk, action, environment, error)
-                raise
+        def make() -> Plan:
+            with opened(desk.config, desk.config.environment(environment)) as target:
+                whole = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
+            return make_plan(desk, environment, action, {"ids": list[Json](whole)})
+
+        made, confirmation = agree(
+            desk, make, environment=environment, action=action, as_json=as_json, yes=yes, name=name, reason=reason
+        )
         number = begin(desk, made, confirmation)
         code = follow(desk, number, as_json=False, quiet=True, started=True)
         events = desk.state.runs.events(number)

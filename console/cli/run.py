@@ -5,27 +5,23 @@ Owns that command. The run itself is a runner's, which outlives this process.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from console.cli.acting import (
+    agree,
     begin,
-    confirm,
     follow,
     given_params,
     make_plan,
-    note_refusal,
     opened_state,
     read_plan,
-    unchanged,
 )
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json_line, write_line, write_note
-from console.cli.plan import print_plan
 from console.domain.plan_codec import plan_hash
-from console.errors import RefusedError
+from console.domain.runs import Plan
 
 
 @click.command()
@@ -61,19 +57,15 @@ def run(
     `opsconsole plan -e NAME` lists the actions and their parameters.
     """
     with opened_state(config_path) as desk:
-        with unchanged():
-            try:
-                if plan_file is not None:
-                    made = read_plan(desk, plan_file, environment, action)
-                else:
-                    made = make_plan(desk, environment, action, given_params(params))
-                if not as_json:
-                    print_plan(made)
-                    sys.stdout.flush()
-                confirmation = confirm(desk, made, yes=yes, name=name, reason=reason)
-            except RefusedError as error:
-                note_refusal(desk, action, environment, error)
-                raise
+
+        def make() -> Plan:
+            if plan_file is not None:
+                return read_plan(desk, plan_file, environment, action)
+            return make_plan(desk, environment, action, given_params(params))
+
+        made, confirmation = agree(
+            desk, make, environment=environment, action=action, as_json=as_json, yes=yes, name=name, reason=reason
+        )
         number = begin(desk, made, confirmation)
         if detach:
             if as_json:

@@ -28,4 +28,9 @@ def open_screen(config: Path | None) -> int:
 
         return open_services(config, publish)
 
-    return run_screen(factory)
+    def command(words: str) -> str:
+        from console.cli.acting import typed_options
+
+        return f"opsconsole {words}{typed_options(config)}"
+
+    return run_screen(factory, command=command)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from console.domain.actions import Effect
 from console.domain.plans import PlannedStep
-from console.domain.runs import Event, EventKind, HostProgress, Outcome, RunRow, RunView
+from console.domain.runs import Event, EventKind, HostProgress, Outcome, RunRow, RunView, StepProgress
 
 _LOCK = {
     EventKind.LOCK_TAKEN: "it was not given up",
@@ -34,8 +34,12 @@ def aftermath(row: RunRow, view: RunView, events: Iterable[Event], *, options: s
     for step in changing.values():
         if _is_link(step):
             lines += _live(row, view, step)
-        elif _is_migration(step):
-            lines += _database(view, step)
+        elif migrates(step.name, step.text):
+            lines += [
+                _line("database", f"{said}; going back to an older release does not undo them")
+                for said in (migrated(each) for each in view.steps if each.name == step.name)
+                if said
+            ]
     if plan.lock:
         kinds = [event.kind for event in events if event.kind in _LOCK]
         said = _LOCK[kinds[-1]] if kinds else "was never taken"
@@ -76,13 +80,17 @@ def _live(row: RunRow, view: RunView, link: PlannedStep) -> list[str]:
     return [_line("current", f"is {now} on {', '.join(hosts)}") for now, hosts in said.items()]
 
 
-def _database(view: RunView, migration: PlannedStep) -> list[str]:
-    hosts = next((step.hosts for step in view.steps if step.name == migration.name), {})
-    ends = [progress.outcome for progress in hosts.values() if progress.attempt]
-    if all(end is Outcome.SKIPPED for end in ends):
-        return []
-    said = "migrations ran" if all(end is Outcome.OK for end in ends) else "migrations may have run in part"
-    return [_line("database", f"{said}; going back to an older release does not undo them")]
+def migrates(name: str, text: str) -> bool:
+    """Whether a step of that name and text runs migrations."""
+    return name == "migrate" or {"artisan", "migrate"} <= set(text.split())
+
+
+def migrated(step: StepProgress) -> str:
+    """What such a step has done to the database, or may have; empty when it did nothing."""
+    ends = {each.outcome for each in step.hosts.values() if each.attempt} - {Outcome.SKIPPED}
+    if not ends:
+        return ""
+    return "migrations ran" if ends == {Outcome.OK} else "migrations may have run in part"
 
 
 def _word(progress: HostProgress) -> str:
@@ -101,7 +109,3 @@ def _line(head: str, text: str) -> str:
 
 def _is_link(step: PlannedStep) -> bool:
     return step.kind == "release" and step.params.get("do") == "link"
-
-
-def _is_migration(step: PlannedStep) -> bool:
-    return step.kind == "artisan" and "migrate" in step.text.split()

@@ -11,6 +11,7 @@ from console.domain.releases import ReleaseReading
 from console.domain.runs import Outcome, RunView, StepProgress
 from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
+from console.present.aftermath import migrated, migrates
 from console.present.text import NONE, Line
 from console.present.unread import reason
 
@@ -28,7 +29,7 @@ def ending_lines(
     if not well:
         # A run that was stopped or failed has done something all the same.
         lines += [_live(view, snapshot) for snapshot in releases]
-        lines += [line for step in view.steps if _migrates(step) for line in _migrations(step)]
+        lines += [line for step in view.steps if migrates(step.name, step.text) for line in _migrations(step)]
     for offer in view.offers:
         key = keys.get(offer, "")
         lines.append((("offers: ", "dim"), (harmless(offer), "bold"), (f" ({key})" if key else "", "dim")))
@@ -37,19 +38,11 @@ def ending_lines(
 
 def _migrations(step: StepProgress) -> list[Line]:
     """What the step has done to the database, or may have: what was begun and did not end well is not undone."""
-    ends = {each.outcome for each in step.hosts.values() if each.attempt} - {Outcome.SKIPPED}
-    if not ends:
+    said = migrated(step)
+    if not said:
         return []
-    if ends == {Outcome.OK}:
-        words = ("migrations ran: ", f"step {harmless(step.name)} ended ok; nothing takes them back")
-    else:
-        words = ("migrations may have run in part: ", f"step {harmless(step.name)}; nothing takes them back")
-    return [((words[0], "warning"), (words[1], ""))]
-
-
-def _migrates(step: StepProgress) -> bool:
-    words = step.text.split()
-    return step.name == "migrate" or ("artisan" in words and "migrate" in words)
+    well = " ended ok" if step.outcome is Outcome.OK else ""
+    return [((f"{said}: ", "warning"), (f"step {harmless(step.name)}{well}; nothing takes them back", ""))]
 
 
 def _live(view: RunView, snapshot: Snapshot[ReleaseReading]) -> Line:

@@ -22,14 +22,12 @@ from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
 from console.present.text import plural
 from console.services.container import Services
+from console.ui.ahead import TOO_FRESH
 from console.ui.bridge import Bridge
 from console.ui.commands import command
 from console.ui.messages import ActionChosen
 
 T = TypeVar("T")
-
-TOO_FRESH = 0.5
-"""Seconds within which a row that has just come under the cursor takes no changing key."""
 
 
 class Stage(Protocol):

@@ -16,6 +16,8 @@ BURST = 0.2
 """Seconds: keys closer than this were typed or pasted without a look at the screen between them; nobody sees faster."""
 SOON = 0.5
 """Seconds after a key within which what it told may still be on its way."""
+TOO_FRESH = 0.5
+"""Seconds within which what has just come up by itself, a row or a run, takes no changing key."""
 PATIENCE = 0.25
 """Seconds a key waits at most; a widget that has gone passes nothing on."""
 HOPS = 2

@@ -225,8 +225,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.main.notice("ctrl+c again detaches; runs go on", "warning")
 
 
-def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
-    """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose."""
+def run_screen(
+    factory: ServicesFactory, *, theme: str = "dark", command: Callable[[str], str] = "opsconsole {}".format
+) -> int:
+    """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose.
+
+    `command` makes words of ours a line that can be pasted afterwards.
+    """
     app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
     try:
         app.run()
@@ -236,7 +241,7 @@ def run_screen(factory: ServicesFactory, *, theme: str = "dark") -> int:
             terminal.write(safety.RESTORE_TITLE)
             terminal.flush()
     if app.services is not None:
-        tell_run(app.services, app.main.environment)
+        tell_run(app.services, app.main.environment, command)
         app.services.close()
     if app.failure is not None:
         raise app.failure

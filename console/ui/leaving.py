@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from console.domain.redact import Redactor
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from console.domain.environment import Environment
 
 
-def tell_run(services: Services, environment: Environment | None) -> None:
-    """Names the run of the banner's environment that goes on, on stderr, as whoever follows one is told."""
+def tell_run(services: Services, environment: Environment | None, command: Callable[[str], str]) -> None:
+    """Names the run of the banner's environment that goes on, on stderr, as whoever follows one is told. `command`
+    makes words of ours a line that can be pasted."""
     view = services.runs.current(environment.name) if environment is not None else None
     if view is None or view.state is RunState.FINISHED:
         return
     # A terminal that has gone cannot be told.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"Run {view.run} goes on. Come back with: opsconsole runs attach {view.run}\n")
+        sys.stderr.write(f"Run {view.run} goes on. Come back with: {command(f'runs attach {view.run}')}\n")
         sys.stderr.flush()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import statistics
 import subprocess
 import threading
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from console.clients.ssh import SshShell
-from console.clients.ssh_channels import wrapped
 from console.errors import (
     AuthenticationError,
     HostKeyError,
@@ -374,20 +372,3 @@ def test_close_ends_readers_at_once(sshd: Sshd) -> None:
         while stream.read(timeout=5) == b"":
             pass
     assert time.monotonic() - begun < 2
-
-
-@pytest.mark.bench
-def test_exec_on_an_open_connection_takes_six_milliseconds_at_most(shell: SshShell) -> None:
-    shell.connect()
-    took, anchor = [], []
-    for _ in range(200):
-        begun = time.perf_counter()
-        shell.run("true")
-        took.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        subprocess.run(["/bin/bash", "-c", "exec /bin/sh"], input=wrapped("true"), capture_output=True, check=True)
-        anchor.append(time.perf_counter() - begun)
-    local = statistics.median(anchor)
-    print(f"exec p50 {statistics.median(took) * 1000:.2f} ms beside {local * 1000:.2f} ms without SSH")
-    # On a machine that is busy with other things, the same processes without SSH say how much of it is theirs.
-    assert statistics.median(took) <= max(0.006, 3 * local)

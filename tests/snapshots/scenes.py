@@ -182,13 +182,8 @@ def unreadable() -> FakeWorld:
 
 def gating() -> FakeWorld:
     """The deploy's gate has been looking for a minute."""
-    world = deploying()
+    world = stepped()
     runs = world.runs
-    runs.add(42, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
-    for step in ("caches", "link", "workers"):
-        for host in ("web1", "web2"):
-            runs.step(42, step, host, 2)
-    runs.step(42, "health", "", 4)
     runs.add(42, EventKind.GATE_SAMPLED, probe="/up", status="ok")
     world.clock.advance(67)
     runs.add(42, EventKind.GATE_SAMPLED, probe="mail", status="failed")
@@ -211,8 +206,8 @@ def deploying() -> FakeWorld:
     return world
 
 
-def gate_failed() -> FakeWorld:
-    """The deploy's gate failed; it offers a rollback."""
+def stepped() -> FakeWorld:
+    """The deploy's steps have ended, its gate is next."""
     world = deploying()
     runs = world.runs
     runs.add(42, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
@@ -220,6 +215,13 @@ def gate_failed() -> FakeWorld:
         for host in ("web1", "web2"):
             runs.step(42, step, host, 2)
     runs.step(42, "health", "", 4)
+    return world
+
+
+def gate_failed() -> FakeWorld:
+    """The deploy's gate failed; it offers a rollback."""
+    world = stepped()
+    runs = world.runs
     runs.add(42, EventKind.GATE_DECIDED, decision="failed", detail="mail failed three times in a row")
     runs.add(42, EventKind.LOCK_RELEASED)
     detail = "mail failed three times in a row"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -216,23 +215,6 @@ def test_nothing_but_textual_and_the_standard_library_is_loaded_before_the_first
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.bench
-def test_first_paint_takes_at_most_twice_a_hello_world() -> None:
-    def painted(kind: str, what: str) -> float:
-        with program(kind) as terminal:
-            terminal.wait_for(what)
-            return terminal.painted_at(what)
-
-    painted("hello", "hello world"), painted("quiet", "6 Logs")
-    hello, frame = [], []
-    for _ in range(5):
-        hello.append(painted("hello", "hello world"))
-        frame.append(painted("quiet", "6 Logs"))
-    one, other = statistics.median(hello), statistics.median(frame)
-    print(f"\nfirst paint: hello {one * 1000:.0f} ms, frame {other * 1000:.0f} ms, ratio {other / one:.2f}")
-    assert other <= 2 * one
 
 
 @pytest.mark.bench

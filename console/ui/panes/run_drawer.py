@@ -32,7 +32,7 @@ from console.present.run_rows import (
 )
 from console.present.text import Line
 from console.services.container import Services
-from console.ui.acting import TOO_FRESH
+from console.ui.ahead import TOO_FRESH
 from console.ui.commands import COMMANDS, bindings
 from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
 from console.ui.pane import Attached, Pane
