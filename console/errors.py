@@ -13,7 +13,7 @@
     │   └── DeadlineError               6   no answer in the time allowed
     ├── RefusedError                    7   policy, confirmation or safety said no
     │   └── IdentityError               7   the target is not the application the config pins
-    ├── UnknownOutcomeError             8   something was started and nobody knows how it ended
+    ├── OutputError                     1   our own standard output cannot be written
     ├── QueryError                      1   a database or Redis answered with an error
     └── RemoteError                     1   a command on a host failed
 
@@ -127,10 +127,8 @@ class IdentityError(RefusedError):
     """The target is not the application this environment pins."""
 
 
-class UnknownOutcomeError(OpsconsoleError):
-    """Something was started and its outcome is unknown; an operator has to look."""
-
-    exit_code = 8
+class OutputError(OpsconsoleError):
+    """Our standard output is closed or full, and what was asked for cannot be handed over."""
 
 
 class QueryError(OpsconsoleError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +55,37 @@ def modules(folder: str) -> list[Module]:
 
 
 def texts() -> list[tuple[Path, str]]:
-    """Every text file of the repository that a reader of it would get, with its path from the root."""
+    """Every text file of the repository that a reader of it would get, with its path from the root.
+
+    What git ignores is left out: a test that fails may leave a report behind, and that is no second failure.
+    """
     found = []
-    for path in sorted(ROOT.rglob("*")):
-        short = path.relative_to(ROOT)
-        hidden = any(part.startswith(".") and part != ".ci" for part in short.parts[:-1])
-        if hidden or SKIPPED & set(short.parts) or path.is_symlink() or not path.is_file():
+    for short in _kept() or _all():
+        path = ROOT / short
+        if path.is_symlink() or not path.is_file():
             continue
         try:
             found.append((short, path.read_text()))
         except UnicodeDecodeError:
             continue
+    return found
+
+
+def _kept() -> list[Path]:
+    """The files that git keeps, or would keep; none where it cannot be asked, as in an unpacked archive."""
+    asked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return []
+    return sorted(Path(name) for name in done.stdout.split("\0") if name) if done.returncode == 0 else []
+
+
+def _all() -> list[Path]:
+    found = []
+    for path in sorted(ROOT.rglob("*")):
+        short = path.relative_to(ROOT)
+        hidden = any(part.startswith(".") and part != ".ci" for part in short.parts[:-1])
+        if not hidden and not SKIPPED & set(short.parts):
+            found.append(short)
     return found

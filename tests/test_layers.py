@@ -11,7 +11,7 @@ import pytest
 from tests.source import ROOT, modules
 
 TOOLKIT = {"textual", "rich"}
-DRIVERS = {"paramiko", "asyncssh", "sqlalchemy", "pymysql", "redis", "httpx", "pydantic", "ruamel", "fakeredis"}
+DRIVERS = {"paramiko", "sqlalchemy", "pymysql", "redis", "httpx", "pydantic", "ruamel", "fakeredis"}
 NAMES = [each.name for each in modules("console") if not each.name.endswith("__main__")]
 # The embedded world serves SSH and Redis itself; it is a process of its own, loaded by nobody.
 HEADLESS = [name for name in NAMES if not name.startswith("console.ui")]

@@ -61,7 +61,7 @@ def test_the_sample_loads_as_it_stands(tmp_path: Path, sample: str) -> None:
 def test_the_sample_loads_with_every_comment_opened(tmp_path: Path, sample: str) -> None:
     config = load(tmp_path, "\n".join(opened(sample)))
     production = config.environment("production")
-    assert set(production.overrides) == {"database", "redis", "queues", "failed", "timezone"}
+    assert set(production.overrides) == {"database", "redis", "connections", "queues", "failed", "timezone"}
     assert production.app.root == "main"
     assert production.host("web3").path == "/srv/app"
     assert (config.state_group, production.ssh_config) == ("ops", str(tmp_path / "ssh_config"))

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import click
 
+from console.cli.environment import PARTIAL, load_config
 from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table
-from console.cli.reading import PARTIAL, load_config
-from console.domain.audit import AuditEntry, Verdict, Witness
+from console.domain.audit import AuditEntry, ChainVerdict, Witness
 from console.domain.documents import Json
 from console.errors import OpsconsoleError, UsageError
-from console.present.payload import stamp
-from console.services.audit import Audit, read_witnesses
-from console.services.loop import SystemClock
-from console.services.operators import current_operator
+from console.present.payload import completeness, stamp
+from console.services.records.audit import Audit, read_witnesses
+from console.services.records.operators import current_operator
+from console.services.threads.loop import SystemClock
 
 _FILE_LIMIT = 64 * 1024 * 1024
 
@@ -41,7 +41,7 @@ def show(config_path: Path | None, environment: str, as_json: bool, limit: int) 
     with _opened(config_path, environment) as found:
         entries = found.entries(limit=limit, environment=environment)
     if as_json:
-        write_json({"entries": [_document(entry) for entry in entries]})
+        write_json({"entries": [_document(entry) for entry in entries], **completeness(entries.bound)})
         return 0
     write_table(
         ["at", "who", "environment", "action", "result", "exit", "run", "what"],
@@ -59,6 +59,8 @@ def show(config_path: Path | None, environment: str, as_json: bool, limit: int) 
             for entry in entries
         ],
     )
+    if entries.bound:
+        write_note(entries.bound)
     return 0
 
 
@@ -96,7 +98,7 @@ def verify(config_path: Path | None, environment: str, as_json: bool, files: tup
     return PARTIAL if errors else 0
 
 
-def _print(verdict: Verdict, errors: list[str]) -> None:
+def _print(verdict: ChainVerdict, errors: list[str]) -> None:
     for error in errors:
         write_note(f"a witness could not be asked: {error}")
     for problem in verdict.problems:
@@ -110,7 +112,7 @@ def _print(verdict: Verdict, errors: list[str]) -> None:
         write_line(f"head {verdict.head}")
 
 
-def _verdict(verdict: Verdict, witnesses: int, errors: list[str]) -> dict[str, Json]:
+def _verdict(verdict: ChainVerdict, witnesses: int, errors: list[str]) -> dict[str, Json]:
     return {
         "sound": verdict.sound,
         "entries": verdict.entries,

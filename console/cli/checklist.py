@@ -1,6 +1,6 @@
 """`opsconsole checklist`: what a Markdown checklist holds.
 
-Owns the command. Must not mark anything: walks through a checklist happen on the screen.
+Owns the command. Must not mark anything: sessions are held on the screen.
 """
 
 from __future__ import annotations

@@ -25,9 +25,10 @@ def config() -> None:
 @json_option
 def check(config_path: Path | None, as_json: bool) -> None:
     """Reads the configuration and every action; names all problems as file:line:column, or says what it holds."""
-    from console.wiring.configuration import load
+    from console.wiring.configuration import load, notes
 
     found = load(config_path)
+    noted = notes(found)
     if as_json:
         write_json(
             {
@@ -35,6 +36,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
                 "environments": [{"name": each.name, "tier": each.tier.value} for each in found.environments],
                 "actions": [{"name": each.name, "file": each.file} for each in found.actions],
                 "problems": [],
+                "notes": list(noted),
             }
         )
         return
@@ -42,6 +44,8 @@ def check(config_path: Path | None, as_json: bool) -> None:
     for environment in found.environments:
         hosts = ", ".join(host.name for host in environment.hosts)
         write_line(f"  {environment.name}  {environment.tier.value}  {hosts}")
+    for words in noted:
+        write_line(f"  note: {words}")
     write_line(f"  actions: {', '.join(action.name for action in found.actions) or 'none'}")
 
 

@@ -26,7 +26,7 @@ def demo(headless: bool, directory: Path | None) -> int:
     directory that is removed comes back fresh.
     """
     from console.cli.main import run
-    from console.demo.starting import joined
+    from console.demo.announcement import joined
 
     with joined((directory or _default()).absolute()) as config:
         os.environ["OPSCONSOLE_CONFIG"] = str(config)

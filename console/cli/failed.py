@@ -10,14 +10,15 @@ from pathlib import Path
 
 import click
 
+from console.cli.environment import load_config, opened
 from console.cli.failed_changes import forget, retry
 from console.cli.groups import WholeGroup
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_note, write_table
-from console.cli.reading import load_config, opened
 from console.domain.failures import FailedDetail, FailedFilter
 from console.present import payload
-from console.services.failed import FailedRows
+from console.present.text import counted
+from console.services.failed_jobs.table import FailedRows
 
 
 @click.group(cls=WholeGroup)
@@ -61,7 +62,7 @@ def list_jobs(
         ["uuid", "failed at", "queue", "job", "exception"],
         [
             [
-                found.uuid,
+                found.uuid or f"none (id {found.id})",
                 str(payload.stamp(found.failed_at) or "-"),
                 f"{found.connection}:{found.queue}",
                 found.job.show(60),
@@ -70,8 +71,8 @@ def list_jobs(
             for found in page.jobs
         ],
     )
-    mark = "" if page.total_is_exact else "~"
-    write_note(f"{mark}{page.total} in all" + (f"; more: --below {page.next}" if page.next is not None else ""))
+    words = "in all" if page.count.is_complete else page.count.bound
+    write_note(f"{counted(page.count)} {words}" + (f"; more: --below {page.next}" if page.next is not None else ""))
     return 0
 
 
@@ -100,7 +101,7 @@ def show(config_path: Path | None, environment: str, as_json: bool, uuid: str) -
 def _write_detail(detail: FailedDetail) -> None:
     job = detail.job
     for name, text in (
-        ("uuid", job.uuid),
+        ("uuid", job.uuid or f"none (id {job.id})"),
         ("job", job.job.show(200)),
         ("queue", f"{job.connection}:{job.queue}"),
         ("failed at", str(payload.stamp(job.failed_at) or "unknown")),

@@ -6,13 +6,19 @@ Owns these two commands and their exit codes. Must not change a job; a run does,
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_note, write_table
+from console.cli.streams import outliving_stdout
 from console.domain.documents import Json
-from console.domain.runs import Plan, results_code
+from console.errors import StateError
+
+if TYPE_CHECKING:
+    from console.domain.plans import Plan
+    from console.services.runs.control import RunHistory
 
 
 def _change(
@@ -27,38 +33,48 @@ def _change(
     reason: str,
 ) -> int:
     # Listing failed jobs needs none of this.
-    from console.cli.acting import agree, begin, follow, make_plan, opened_state
-    from console.cli.reading import opened
-    from console.present.acting import archived_rows, results_document
-    from console.services.failed import FailedRows
+    from console.cli.attachment import follow, signals
+    from console.cli.confirm import Given, agree, opened_state
+    from console.cli.environment import opened
+    from console.services.failed_jobs.table import FailedRows
 
-    with opened_state(config_path) as desk:
+    with opened_state(config_path) as access:
 
         def make() -> Plan:
-            with opened(desk.config, desk.config.environment(environment)) as target:
+            with opened(access.config, access.config.environment(environment)) as target:
                 whole = FailedRows(lambda _name: target.reach).whole_ids(environment, ids)
-            return make_plan(desk, environment, action, {"ids": list[Json](whole)})
+            return access.control.plan(environment, action, {"ids": list[Json](whole)})
 
-        made, confirmation = agree(
-            desk, make, environment=environment, action=action, as_json=as_json, yes=yes, name=name, reason=reason
-        )
-        number = begin(desk, made, confirmation)
-        code = follow(desk, number, as_json=False, quiet=True, started=True)
-        events = desk.state.runs.events(number)
-    results = results_document(events)
-    archives = archived_rows(events)
-    if not results:
-        return code
+        made, confirmation = agree(access, make, Given(yes=yes, name=name, reason=reason), as_json=as_json)
+        with signals() as caught, outliving_stdout():
+            number = access.control.start(made, confirmation)
+            code = follow(access, number, caught, as_json=False, quiet=True, started=True)
+            try:
+                _print(access.control.history(number), as_json=as_json)
+            except StateError as error:
+                write_note(f"What became of each job cannot be read: {error}")
+            return code
+
+
+def _print(found: RunHistory, *, as_json: bool) -> None:
+    """What became of each job, and of the run: one that ended early has come to none of them, and says why."""
+    from console.present.run_documents import archived_rows, changes_document
+    from console.services.runs.confirmation import begun
+
+    document = changes_document(found.view, found.events)
+    results = document["results"]
     if as_json:
-        write_json({"run": number, "environment": environment, "results": results})
-    else:
+        write_json(document)
+    elif isinstance(results, list) and results:
         write_table(
             ["uuid", "outcome", "detail"],
             [[str(one[key]) for key in ("uuid", "outcome", "detail")] for one in results if isinstance(one, dict)],
         )
-        for archive in archives:
-            write_note(f"The rows as they were: {archive}")
-    return results_code([one.get("outcome") for one in results if isinstance(one, dict)])
+    for archive in archived_rows(found.events):
+        write_note(f"The rows as they were: {archive}")
+    if found.view.outcome is not None and not results:
+        known = "What became of the jobs is not known: look at them." if begun(found.view) else "No job was touched."
+        write_note(known)
 
 
 @click.command()

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from console.cli.streams import ReaderGoneError, own_streams
 from console.domain.documents import Json
 from console.domain.untrusted import harmless
 from console.errors import ConfigError, OpsconsoleError
@@ -35,9 +36,10 @@ COMMANDS: dict[str, LazyCommand] = {
     "queues": LazyCommand("console.cli.read:queues", "Depth of each queue: ready, delayed, reserved, stuck."),
     "workers": LazyCommand("console.cli.read:workers", "Worker programs on each host."),
     "health": LazyCommand("console.cli.read:health", "Asks the health URLs."),
+    "hosts": LazyCommand("console.cli.read:hosts", "Each host: release, maintenance mode, load, disk, clock."),
     "failed": LazyCommand("console.cli.failed:failed", "Failed jobs: list, show, retry, forget."),
     "logs": LazyCommand("console.cli.logs:logs", "Log records of all hosts, followed or once."),
-    "checklist": LazyCommand("console.cli.checklist:checklist", "Checklists and the walks through them."),
+    "checklist": LazyCommand("console.cli.checklist:checklist", "Checklists and their sessions."),
     "plan": LazyCommand("console.cli.plan:plan", "What an action would do, exactly; changes nothing."),
     "run": LazyCommand("console.cli.run:run", "Plans, confirms and runs an action."),
     "runs": LazyCommand("console.cli.runs:runs", "Runs: list, show, attach, answer, resume, abort."),
@@ -53,14 +55,16 @@ COMMANDS: dict[str, LazyCommand] = {
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line (the process's own arguments by default); the exit code."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    _prepare_streams()
     signal.signal(signal.SIGTERM, _terminated)
+    with own_streams():
+        return _ended(argv)
+
+
+def _ended(argv: list[str]) -> int:
     try:
         code = _dispatch(argv)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone (`| head`): nothing is left to say, and the interpreter's own flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGoneError:
         return 0
     except KeyboardInterrupt:
         return 130
@@ -97,13 +101,6 @@ def _dispatch(argv: list[str]) -> int:
     return invoke(argv, COMMANDS)
 
 
-def _prepare_streams() -> None:
-    # A person's locale may not know every glyph; a lost glyph is better than a lost line.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(143)
 
@@ -114,7 +111,7 @@ def _wants_json(argv: Sequence[str]) -> bool:
 
 
 def _unforeseen(error: Exception) -> OpsconsoleError:
-    from console.services.traces import default_state_dir, write_trace
+    from console.services.records.traces import default_state_dir, write_trace
 
     name, file = write_trace(error, default_state_dir())
     return OpsconsoleError(
@@ -125,7 +122,7 @@ def _unforeseen(error: Exception) -> OpsconsoleError:
 
 def _report(error: OpsconsoleError, *, as_json: bool) -> None:
     if as_json:
-        told: dict[str, Json] = {
+        error_document: dict[str, Json] = {
             "kind": type(error).__name__,
             "message": error.what,
             "done": error.done,
@@ -133,10 +130,10 @@ def _report(error: OpsconsoleError, *, as_json: bool) -> None:
             "exit_code": error.exit_code,
         }
         if isinstance(error, ConfigError):
-            told["problems"] = [
+            error_document["problems"] = [
                 {"file": p.file, "line": p.line, "column": p.column, "message": p.message} for p in error.problems
             ]
-        sys.stderr.write(json.dumps({"error": told}, ensure_ascii=True) + "\n")
+        sys.stderr.write(json.dumps({"error": error_document}, ensure_ascii=True) + "\n")
         return
     for line in str(error).split("\n"):
         sys.stderr.write(harmless(line) + "\n")

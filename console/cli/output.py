@@ -49,6 +49,11 @@ def write_note(text: str) -> None:
         sys.stderr.write(harmless(line) + "\n")
 
 
+def flush() -> None:
+    """Hands over what was written: whoever waits for a run reads along."""
+    sys.stdout.flush()
+
+
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns; a column whose cells are all numbers is aligned right."""
     cells = [[harmless(cell) for cell in row] for row in rows]

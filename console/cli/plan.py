@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from console.cli.acting import given_params, make_plan, note_refusal, opened_state, typed_options, unchanged
+from console.cli.confirm import given_params, opened_state, typed_options, unchanged
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_lines, write_note
 from console.domain.documents import canonical
 from console.domain.plan_codec import encode_plan, plan_hash
 from console.domain.plans import Plan
 from console.errors import RefusedError, UsageError
-from console.present.acting import plan_document
 from console.present.action_list import action_lines, actions_document
+from console.present.run_documents import plan_document
 
 
 @click.command()
@@ -45,12 +45,8 @@ def plan(
     """
     if not action:
         return _list(config_path, environment, as_json=as_json)
-    with opened_state(config_path) as desk, unchanged():
-        try:
-            made = make_plan(desk, environment, action, given_params(params))
-        except RefusedError as error:
-            note_refusal(desk, action, environment, error)
-            raise
+    with opened_state(config_path) as access, unchanged():
+        made = access.control.plan(environment, action, given_params(params))
     if output is not None:
         _write(made, output)
     if as_json:
@@ -61,7 +57,7 @@ def plan(
 
 
 def _list(config_path: Path | None, environment: str, *, as_json: bool) -> int:
-    from console.services.planner import as_offered, check_needs
+    from console.services.planning.planner import as_offered, check_needs
     from console.wiring.configuration import load
 
     config = load(config_path)

@@ -1,4 +1,4 @@
-"""`opsconsole queues|workers|health`: one reading of a part of an environment, for people or as JSON.
+"""`opsconsole queues|workers|health|hosts`: one reading of a part of an environment, for people or as JSON.
 
 Owns the commands and their tables. Must not know drivers nor where a number comes from.
 """
@@ -11,15 +11,21 @@ from typing import Any, TypeVar
 
 import click
 
+from console.cli.environment import exit_code, load_config, opened, raise_if_nothing, read
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_note, write_table
-from console.cli.reading import exit_code, load_config, opened, raise_if_nothing, read
 from console.domain.health import ProbeReading, Status
-from console.domain.readings import PROBES, QUEUES, WORKERS
+from console.domain.maintenance import MaintenanceReading
+from console.domain.queues import QueueReading
+from console.domain.readings import HOSTS, MAINTENANCE, PROBES, RELEASES, WORKERS
+from console.domain.snapshot import left_unread
 from console.domain.workers import WorkerReading
 from console.errors import UsageError
 from console.present import payload
-from console.services.once import Once
+from console.present.hosts import host_documents, host_lines, hosts_document, mode_documents
+from console.present.maintenance import down_words
+from console.present.unread import uncounted_words
+from console.services.polling.single import SingleRead
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,7 +51,7 @@ def queues(config_path: Path | None, environment: str, as_json: bool, fail_on: s
     """Depth of each queue: ready, delayed, reserved, stuck. A stuck job counts as a warning."""
     config = load_config(config_path)
     with opened(config, config.environment(environment)) as target:
-        everything = read(target, lambda source: source.name.startswith(QUEUES), discover=True, names=True)
+        everything = read(target, lambda source: source.kind is QueueReading, discover=True, names=True)
     found = [one for name, one in everything.items() if name != WORKERS]
     raise_if_nothing(found)
     snapshots = [one.snapshot for one in found]
@@ -58,17 +64,16 @@ def queues(config_path: Path | None, environment: str, as_json: bool, fail_on: s
             [
                 [
                     depth.connection,
-                    depth.queue,
-                    *(
-                        ("~" if depth.approximate else "") + str(n)
-                        for n in (depth.ready, depth.delayed, depth.reserved)
-                    ),
-                    str(depth.stuck),
+                    depth.label,
+                    *(f"{each.sign}{each.number}" for each in depth.counts.all),
                     "-" if depth.oldest_ready_seconds is None else f"{depth.oldest_ready_seconds}s",
                 ]
                 for depth in depths
             ],
         )
+        notes = (*uncounted_words(snapshots), *payload.guesses(snapshots), *payload.queue_bounds(snapshots))
+        for words in dict.fromkeys(notes):
+            write_note(words)
         _note_errors(found)
     return judged(exit_code(found), _WARNING if any(depth.stuck for depth in depths) else "", fail_on)
 
@@ -117,12 +122,14 @@ def health(config_path: Path | None, environment: str, as_json: bool, fail_on: s
     if not chosen.health:
         raise UsageError(f"{environment} names no health URLs", fix="name them under `health:`, for example [/up]")
     with opened(config, chosen) as target:
-        found = list(read(target, lambda source: source.name == PROBES).values())
+        both = read(target, lambda source: source.name in (PROBES, MAINTENANCE))
+    found, mode = [both[PROBES]], both[MAINTENANCE]
     raise_if_nothing(found)
     reading = found[0].snapshot.value
     assert isinstance(reading, ProbeReading)  # noqa: S101 - likewise
     if as_json:
-        write_json(payload.health_document(environment, found[0].snapshot))
+        modes = mode_documents(chosen, mode.snapshot)
+        write_json(payload.health_document(environment, found[0].snapshot, modes))
     else:
         write_table(
             ["probe", "status", "http", "ms", "says", "detail"],
@@ -138,15 +145,64 @@ def health(config_path: Path | None, environment: str, as_json: bool, fail_on: s
                 for probe in reading.probes
             ],
         )
+        _note_maintenance(mode)
     statuses = {probe.status for probe in reading.probes}
     bad = statuses & {Status.FAILED, Status.CRASHED}
     return judged(exit_code(found), _FAILED if bad else _WARNING if Status.WARNING in statuses else "", fail_on)
 
 
-def _note_errors(found: Sequence[Once]) -> None:
+@click.command()
+@config_option
+@environment_option
+@json_option
+@fail_on_option
+def hosts(config_path: Path | None, environment: str, as_json: bool, fail_on: str | None) -> int:
+    """Each host: its release, maintenance mode, load, disk use and clock. Maintenance mode counts as a warning."""
+    config = load_config(config_path)
+    chosen = config.environment(environment)
+    with opened(config, chosen) as target:
+        everything = read(target, lambda source: source.name in (HOSTS, RELEASES, MAINTENANCE))
+    found = list(everything.values())
+    raise_if_nothing(found)
+    snapshots = [one.snapshot for one in found]
+    if as_json:
+        write_json(hosts_document(chosen, snapshots))
+    else:
+        rows = host_lines(host_documents(chosen, snapshots))
+        write_table(["host", "release", "maintenance", "load", "disk", "clock"], rows)
+        _note_errors(found)
+        for error in dict.fromkeys(each for one in found for each in _left_out(one)):
+            write_note(error)
+    reading = everything[MAINTENANCE].snapshot.value
+    down = isinstance(reading, MaintenanceReading) and bool(reading.down)
+    partial = any(_left_out(one) for one in found)
+    return judged(exit_code(found, partial=partial), _WARNING if down else "", fail_on)
+
+
+def _left_out(one: SingleRead) -> Sequence[str]:
+    """The hosts that a source could not read, each with its reason."""
+    errors: Sequence[str] = getattr(one.snapshot.value, "errors", ())
+    return errors
+
+
+def _note_maintenance(mode: SingleRead) -> None:
+    """Probes may be exempt from maintenance mode (the framework's own is): what visitors get stands beside them."""
+    value = mode.snapshot.value
+    if isinstance(value, MaintenanceReading):
+        if value.down and mode.snapshot.taken_at is not None:
+            write_note(f"maintenance mode: {down_words(value, mode.snapshot.taken_at)}")
+        for error in value.errors:
+            write_note(f"whether it is in maintenance mode is not known: {error}")
+    elif mode.error is not None:
+        write_note(f"whether it is in maintenance mode is not known: {mode.error.what}")
+
+
+def _note_errors(found: Sequence[SingleRead]) -> None:
     for one in found:
         if one.error is not None:
             write_note(f"{one.source.name}: {one.error.what}")
+        for words in left_unread(one.snapshot):
+            write_note(words)
 
 
 def judged(code: int, worst: str, fail_on: str | None) -> int:

@@ -9,19 +9,14 @@ from pathlib import Path
 
 import click
 
-from console.cli.acting import (
-    agree,
-    begin,
-    follow,
-    given_params,
-    make_plan,
-    opened_state,
-    read_plan,
-)
+from console.cli.attachment import follow, signals
+from console.cli.confirm import Given, agree, given_params, opened_state
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json_line, write_line, write_note
+from console.cli.streams import outliving_stdout
 from console.domain.plan_codec import plan_hash
 from console.domain.runs import Plan
+from console.errors import UsageError
 
 
 @click.command()
@@ -56,22 +51,28 @@ def run(
 
     `opsconsole plan -e NAME` lists the actions and their parameters.
     """
-    with opened_state(config_path) as desk:
+    if plan_file is not None and params:
+        raise UsageError(
+            "--plan and --param exclude each other: a saved plan has its parameters already.",
+            done="Nothing was planned.",
+            fix="Make another plan with: opsconsole plan ACTION -e ENV --param NAME=VALUE -o FILE",
+        )
+    with opened_state(config_path) as access:
 
         def make() -> Plan:
             if plan_file is not None:
-                return read_plan(desk, plan_file, environment, action)
-            return make_plan(desk, environment, action, given_params(params))
+                return access.control.saved_plan(plan_file, environment, action)
+            return access.control.plan(environment, action, given_params(params))
 
-        made, confirmation = agree(
-            desk, make, environment=environment, action=action, as_json=as_json, yes=yes, name=name, reason=reason
-        )
-        number = begin(desk, made, confirmation)
-        if detach:
+        made, confirmation = agree(access, make, Given(yes=yes, name=name, reason=reason), as_json=as_json)
+        with signals() as caught, outliving_stdout():
+            number = access.control.start(made, confirmation)
+            if not detach:
+                aborting = on_interrupt == "abort"
+                return follow(access, number, caught, as_json=as_json, aborting=aborting, started=True)
             if as_json:
                 write_json_line({"kind": "run_detached", "run": number, "plan_hash": plan_hash(made)})
             else:
                 write_line(f"run {number}")
-            write_note(f"Follow it with: {desk.command(f'runs attach {number}')}")
+            write_note(f"Follow it with: {access.control.command(f'runs attach {number}')}")
             return 0
-        return follow(desk, number, as_json=as_json, aborting=on_interrupt == "abort", started=True)

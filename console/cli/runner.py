@@ -20,11 +20,11 @@ from console.cli.options import config_option
 def runner(config_path: Path | None, run: int, adopted: bool) -> int:
     """Performs one run."""
     if adopted:
-        from console.services.spawn import adopt
+        from console.services.runs.spawn import adopt
 
         adopt()
     # A core would hold every secret of the run.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from console.wiring.acting import run_runner
+    from console.wiring.runs import run_runner
 
     return run_runner(run, config_path)

@@ -1,6 +1,6 @@
 """`opsconsole runs`: what ran, what runs, and what operators say to it.
 
-Owns the group. Must not perform anything; answering a run whose runner is gone starts another.
+Owns the group and what its commands print. Must not judge a request: the control of runs does.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from pathlib import Path
 
 import click
 
-from console.cli.acting import Desk, follow, opened_state
+from console.cli.attachment import answer_hint, follow, signals
+from console.cli.confirm import RunAccess, opened_state
 from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table, write_text
-from console.domain.policy import ABANDONED
-from console.domain.runs import RunRow, RunState, RunView, fold, start_view
-from console.domain.untrusted import harmless
-from console.errors import RefusedError, UsageError
-from console.present.acting import event_line, run_document, run_summary
+from console.cli.streams import outliving_stdout
 from console.present.aftermath import aftermath
-from console.services.confirming import check_beginning
-from console.services.leases import DEAD_SECONDS, alive, beats, surely_gone, surely_there
-from console.services.runs import abandoned, lease_name
+from console.present.payload import completeness
+from console.present.run_documents import event_line, run_document, run_summary
+from console.services.runs.control import RequestResult, RunHistory
+from console.services.runs.leases import DEAD_SECONDS
 
 _CELL = 80
 
@@ -38,30 +36,28 @@ def runs() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, help="How many, newest first.")
 def list_runs(config_path: Path | None, environment: str, as_json: bool, limit: int) -> int:
     """The newest runs."""
-    with opened_state(config_path) as desk:
-        if environment:
-            desk.config.environment(environment)
-        rows = desk.state.runs.runs(environment=environment, limit=limit)
-        views = [_view(desk, row) for row in rows]
+    with opened_state(config_path) as access:
+        found = access.control.newest(environment, limit=limit)
     if as_json:
-        write_json({"runs": [run_summary(row, view) for row, view in zip(rows, views, strict=True)]})
+        write_json({"runs": [run_summary(one.row, one.view) for one in found.runs], **completeness(found.bound)})
         return 0
-    write_table(
-        ["run", "at", "environment", "action", "who", "state", "detail"],
-        [
-            [
-                str(row.id),
-                f"{row.created_at:%Y-%m-%d %H:%M:%S}",
-                row.environment,
-                row.action,
-                row.operator.label,
-                view.outcome.value if view.outcome else view.state.value,
-                _one_line(view.detail or (view.question.text if view.question else "")),
-            ]
-            for row, view in zip(rows, views, strict=True)
-        ],
-    )
+    write_table(["run", "at", "environment", "action", "who", "state", "detail"], [_cells(one) for one in found.runs])
+    if found.bound:
+        write_note(found.bound)
     return 0
+
+
+def _cells(one: RunHistory) -> list[str]:
+    row, view = one.row, one.view
+    return [
+        str(row.id),
+        f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+        row.environment,
+        row.action,
+        row.operator.label,
+        view.outcome.value if view.outcome else view.state.value,
+        _one_line(view.detail or (view.question.text if view.question else "")),
+    ]
 
 
 @runs.command()
@@ -70,22 +66,21 @@ def list_runs(config_path: Path | None, environment: str, as_json: bool, limit: 
 @click.argument("run", type=int)
 def show(config_path: Path | None, as_json: bool, run: int) -> int:
     """One run: its steps and events."""
-    with opened_state(config_path) as desk:
-        row = desk.state.runs.run(run)
-        view = _view(desk, row)
-        events = desk.state.runs.events(run)
+    with opened_state(config_path) as access:
+        found = access.control.history(run)
+    row, view = found.row, found.view
     if as_json:
         write_json(run_document(row, view))
         return 0
     ended = view.outcome.value if view.outcome else view.state.value
     write_line(f"run {row.id}: {view.title} on {row.environment} by {row.operator.label}: {ended}")
-    for event in events:
+    for event in found.events:
         line = event_line(event)
         if line:
             write_text(line)
-    for line in aftermath(row, view, events, options=desk.options):
+    for line in aftermath(row, view, found.events, options=access.control.context.options):
         write_line(line)
-    _tell_question(desk, row, view)
+    _tell_question(access, found)
     return 0
 
 
@@ -96,9 +91,8 @@ def show(config_path: Path | None, as_json: bool, run: int) -> int:
 @click.option("--on-interrupt", type=click.Choice(["detach", "abort"]), default="detach", help="What INT does.")
 def attach(config_path: Path | None, as_json: bool, run: int, on_interrupt: str) -> int:
     """Follows a run from its beginning to its end."""
-    with opened_state(config_path) as desk:
-        desk.state.runs.run(run)
-        return follow(desk, run, as_json=as_json, aborting=on_interrupt == "abort")
+    with opened_state(config_path) as access, signals() as caught, outliving_stdout():
+        return follow(access, run, caught, as_json=as_json, aborting=on_interrupt == "abort")
 
 
 _confirm_option = click.option(
@@ -117,17 +111,9 @@ _confirm_option = click.option(
 @click.argument("word")
 def answer(config_path: Path | None, name: str, run: int, word: str) -> int:
     """Answers what a run asks."""
-    with opened_state(config_path) as desk:
-        _open(desk, run)
-        living = _watched(desk, run)
-        view = _open(desk, run, living=living)
-        choices = view.question.choices if view.question else ()
-        if word not in choices:
-            raise UsageError(f"Run {run} takes: {', '.join(choices) or 'no answer now'}.")
-        if not living and word in ABANDONED and not _asked(desk, run):
-            _say(desk, run, "abort" if word == "abort" else "", "", living=living, name=name)
-        else:
-            _say(desk, run, "answer", word, living=living, name=name)
+    with opened_state(config_path) as access:
+        access.window.give(name)
+        _tell_asked(access, run, _asked(access, run, "answer", word), word)
     return 0
 
 
@@ -139,18 +125,15 @@ def answer(config_path: Path | None, name: str, run: int, word: str) -> int:
 @click.option("--detach", is_flag=True, help="Start it and leave.")
 def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, detach: bool) -> int:
     """Goes on with a run whose runner is gone; no step is done twice."""
-    with opened_state(config_path) as desk:
-        _open(desk, run)
-        if _living(desk, run):
-            if _beating(desk, run):
-                raise UsageError(
-                    f"Run {run} has a runner.", fix=f"Follow it with: {desk.command(f'runs attach {run}')}"
-                )
-            _open(desk, run)
-        _check_beginning(desk, run, "run.resume", name)
-        desk.state.audit.write("run.resume", environment=desk.state.runs.run(run).environment, run=run, result="ok")
-        desk.start(run)
-        return 0 if detach else follow(desk, run, as_json=as_json, started=True)
+    with opened_state(config_path) as access:
+        access.window.give(name)
+        if access.control.history(run).view.outcome is None and access.control.runners.living(run):
+            _tell_watching(run)
+        access.control.resume(run)
+        if detach:
+            return 0
+        with signals() as caught, outliving_stdout():
+            return follow(access, run, caught, as_json=as_json, started=True)
 
 
 @runs.command()
@@ -158,91 +141,31 @@ def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, deta
 @click.argument("run", type=int)
 def abort(config_path: Path | None, run: int) -> int:
     """Ends what runs (TERM, then KILL after 10 s) and cancels the run."""
-    with opened_state(config_path) as desk:
-        _open(desk, run)
-        living = _watched(desk, run)
-        _open(desk, run, living=living)
-        _say(desk, run, "abort", "", living=living)
+    with opened_state(config_path) as access:
+        _tell_asked(access, run, _asked(access, run, "abort", ""), "")
     return 0
 
 
-def _watched(desk: Desk, run: int) -> bool:
-    """Whether the run has a runner that can take a request; one that cannot be seen from here is watched for 10 s."""
-    lease = desk.state.leases.read(lease_name(run))
-    if lease is None or surely_gone(lease.holder):
-        return False
-    return surely_there(lease.holder) or _beating(desk, run)
+def _asked(access: RunAccess, run: int, kind: str, body: str) -> RequestResult:
+    """Asks the run once it is known for sure whether it has a runner."""
+    if access.control.history(run).view.outcome is None and access.control.runners.doubtful(run):
+        _tell_watching(run)
+        access.control.runners.settle(run)
+    return access.control.ask(run, kind, body)
 
 
-def _beating(desk: Desk, run: int) -> bool:
+def _tell_watching(run: int) -> None:
     write_note(f"Run {run} seems to have a runner; watching for up to {DEAD_SECONDS:.0f} s whether it lives.")
-    return beats(desk.state.leases, lease_name(run), desk.state.clock)
 
 
-def _say(desk: Desk, run: int, kind: str, body: str, *, living: bool, name: str = "") -> None:
-    """Hands the run a request; without a living runner another is started to take it."""
-    state = desk.state
-    if kind != "abort" and not living:
-        _check_beginning(desk, run, "run.request", name)
-    environment = state.runs.run(run).environment
-    state.audit.write(
-        "run.request", environment=environment, run=run, result="ok", detail=f"{kind or 'resume'} {body}".strip()
-    )
-    if kind:
-        state.runs.ask(run, who=state.operator.label, kind=kind, body=body, at=state.clock.now())
-    if kind == "abort":
+def _tell_asked(access: RunAccess, run: int, asked: RequestResult, word: str) -> None:
+    if asked.kind == "abort":
         write_note(f"Run {run} was asked to abort: what runs is ended (TERM, then KILL after 10 s), then the run.")
-    elif kind:
-        write_note(f"Run {run} was answered: {body}.")
-    if not living or not _living(desk, run):
-        # The second look: it may have ended between the first and our request.
-        write_note("Its runner is gone: another was started." if not living else "Another runner was started.")
-        desk.start(run)
-    write_note(f"Follow it with: {desk.command(f'runs attach {run}')}")
-
-
-def _check_beginning(desk: Desk, run: int, what: str, name: str) -> None:
-    """RefusedError, audited, when a runner started now would begin a protected run that nobody confirms here."""
-    row = desk.state.runs.run(run)
-    view = fold(start_view(row), desk.state.runs.events(run))
-    try:
-        if name and name != row.environment:
-            raise RefusedError(
-                f"--confirm says {harmless(name)}, run {run} is for {row.environment}.", done="Nothing was changed."
-            )
-        check_beginning(row.plan, view, desk.state.windows.current(row.environment), typed=name)
-    except RefusedError as error:
-        desk.state.audit.write(what, environment=row.environment, run=run, result="refused", detail=error.what)
-        raise
-
-
-def _living(desk: Desk, run: int) -> bool:
-    return alive(desk.state.leases, lease_name(run))
-
-
-def _view(desk: Desk, row: RunRow) -> RunView:
-    view = fold(start_view(row), desk.state.runs.events(row.id))
-    if view.outcome is None and view.state is not RunState.CONFIRMED and not _living(desk, row.id):
-        # A runner that has ended meanwhile has written so before it gave up its lease.
-        view = fold(view, desk.state.runs.events(row.id, view.last_seq))
-    if view.outcome is None and view.state is not RunState.CONFIRMED and not _living(desk, row.id):
-        return abandoned(view, at=desk.state.clock.now())
-    return view
-
-
-def _asked(desk: Desk, run: int) -> bool:
-    """Whether the run itself has an open question with choices."""
-    question = fold(start_view(desk.state.runs.run(run)), desk.state.runs.events(run)).question
-    return question is not None and bool(question.choices)
-
-
-def _open(desk: Desk, run: int, *, living: bool = True) -> RunView:
-    view = _view(desk, desk.state.runs.run(run))
-    if not living and view.outcome is None and view.state is not RunState.CONFIRMED:
-        view = abandoned(view, at=desk.state.clock.now())
-    if view.outcome is not None:
-        raise UsageError(f"Run {run} has ended: {view.outcome}.")
-    return view
+    elif asked.kind:
+        write_note(f"Run {run} was answered: {word}.")
+    if asked.started:
+        write_note("Its runner is gone: another was started.")
+    write_note(f"Follow it with: {access.control.command(f'runs attach {run}')}")
 
 
 def _one_line(text: str) -> str:
@@ -250,11 +173,7 @@ def _one_line(text: str) -> str:
     return whole if len(whole) <= _CELL else whole[: _CELL - 1] + "…"
 
 
-def _tell_question(desk: Desk, row: RunRow, view: RunView) -> None:
-    if view.question is not None:
-        write_note(f"It asks: {view.question.text}")
-        words = ", ".join(view.question.choices)
-        write_note(
-            f"Answer with: {desk.command(f'runs answer {row.id} WORD')}"
-            + (f" (WORD is one of: {words})" if words else "")
-        )
+def _tell_question(access: RunAccess, found: RunHistory) -> None:
+    if found.view.question is not None:
+        write_note(f"It asks: {found.view.question.text}")
+        write_note(answer_hint(access, found.view))

@@ -20,7 +20,7 @@ def open_screen(config: Path | None) -> int:
     """Runs the screen until the operator quits; its exit code. ConfigError when the configuration is wrong."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the screen needs a terminal", fix="see: opsconsole --help for commands that need none")
-    from console.ui.app import run_screen
+    from console.ui.launch import run_screen
 
     def factory(publish: Publish) -> Services:
         # Behind the first frame: configuration and clients are most of the start-up time.
@@ -29,7 +29,7 @@ def open_screen(config: Path | None) -> int:
         return open_services(config, publish)
 
     def command(words: str) -> str:
-        from console.cli.acting import typed_options
+        from console.cli.confirm import typed_options
 
         return f"opsconsole {words}{typed_options(config)}"
 

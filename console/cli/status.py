@@ -13,14 +13,15 @@ from pathlib import Path
 
 import click
 
+from console.cli.environment import OpenEnvironment, exit_code, load_config, opened, read
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_lines
 from console.cli.read import fail_on_option, judged
-from console.cli.reading import Opened, exit_code, load_config, opened, read
 from console.errors import OpsconsoleError
 from console.present import payload
-from console.services.once import Once
-from console.services.parallel import each_captured
+from console.present.hosts import host_documents
+from console.services.polling.single import SingleRead
+from console.services.threads.parallel import each_captured
 
 _WARNING, _FAILED, _LOST = "warning", "failed", "lost"
 _AT_ONCE = 16
@@ -32,7 +33,7 @@ class _Whole:
     """One environment read from end to end. `lost` is why each host that cannot be reached cannot."""
 
     status: payload.EnvironmentStatus
-    found: Mapping[str, Once]
+    found: Mapping[str, SingleRead]
     lost: Mapping[str, OpsconsoleError]
     troubles: tuple[str, ...]
 
@@ -79,16 +80,16 @@ def _code(wholes: Sequence[_Whole]) -> int:
     return exit_code(found, partial=any(whole.partial for whole in wholes))
 
 
-def _read_whole(target: Opened) -> _Whole:
+def _read_whole(target: OpenEnvironment) -> _Whole:
     from console.present.readings import judge
-    from console.services.board import SnapshotBoard
+    from console.services.polling.board import SnapshotBoard
 
-    found = read(target, lambda _source: True, discover=True)
+    found = read(target, lambda _source: True, discover=True, names=True)
     name = target.environment.name
     lost = _lost(target)
-    board = SnapshotBoard(lambda _key: None, clock=target.clock)
+    board = SnapshotBoard(lambda _key: None)
     for one in found.values():
-        board.take(name, one.snapshot)
+        board.put(name, one.snapshot)
     verdict = judge(board, name, target.clock.monotonic())
     everything = len(lost) == len(target.environment.hosts)
     return _Whole(
@@ -99,6 +100,7 @@ def _read_whole(target: Opened) -> _Whole:
             values={
                 source: one.source.encode(one.snapshot.value) for source, one in found.items() if one.error is None
             },
+            hosts=host_documents(target.environment, [one.snapshot for one in found.values()]),
         ),
         found,
         lost,
@@ -106,7 +108,7 @@ def _read_whole(target: Opened) -> _Whole:
     )
 
 
-def _lost(target: Opened) -> dict[str, OpsconsoleError]:
+def _lost(target: OpenEnvironment) -> dict[str, OpsconsoleError]:
     """Why each host without a link has none. A host that just refused says so again at once."""
     shells = {host.name: target.reach.shell(host.name) for host in target.environment.hosts}
     apart = [name for name, shell in shells.items() if not shell.connected()]
@@ -124,23 +126,20 @@ def _page(whole: _Whole) -> list[str]:
     environment = whole.status.environment
     lines = [f"{environment.name}  {environment.tier.value}  {whole.status.status}"]
     for host, error in whole.lost.items():
-        lines += _told(f"✗ {host}: ", error, error.what.removeprefix(f"{host}: "))
+        lines += _error_lines(f"✗ {host}: ", error, error.what.removeprefix(f"{host}: "))
     said = {_plain(error.what): f"not read: {host} is lost" for host, error in whole.lost.items()}
     width = max(len(name) for name in whole.found)
     for name, one in whole.found.items():
         head = f"{name.ljust(width)}  "
         if one.error is None:
             without = _left_out(one)
-            lines.append(
-                f"  {head}{one.source.summary(one.snapshot.value)}"
-                + (f", without {', '.join(without)}" if without else "")
-            )
+            lines.append(f"  {head}{one.snapshot.said}" + (f", without {', '.join(without)}" if without else ""))
             continue
         before = said.setdefault(_plain(one.error.what), "")
         if before:
             lines.append(f"  {head}{before}")
         else:
-            lines += _told(head, one.error, f"unreadable: {one.error.what}")
+            lines += _error_lines(head, one.error, f"unreadable: {one.error.what}")
             said[_plain(one.error.what)] = f"unreadable, as {name}"
     known = {f"{name}: {one.snapshot.error}" for name, one in whole.found.items() if one.error is not None}
     for trouble in dict.fromkeys(whole.troubles):
@@ -149,7 +148,7 @@ def _page(whole: _Whole) -> list[str]:
     return lines
 
 
-def _told(head: str, error: OpsconsoleError, what: str) -> list[str]:
+def _error_lines(head: str, error: OpsconsoleError, what: str) -> list[str]:
     """An error after a head, its lines and what to do below it."""
     first, *more = what.split("\n")
     margin = " " * (len(head) + 2)
@@ -159,7 +158,7 @@ def _told(head: str, error: OpsconsoleError, what: str) -> list[str]:
     ]
 
 
-def _left_out(one: Once) -> list[str]:
+def _left_out(one: SingleRead) -> list[str]:
     """The hosts that a source could not read; one that answered with something wrong was read."""
     errors: Sequence[str] = getattr(one.snapshot.value, "errors", ())
     answered = {each.host for each in getattr(one.snapshot.value, "hosts", ())}

@@ -1,8 +1,8 @@
 """Health URLs asked and answered: every failure is a result, nothing is raised.
 
 Owns the HTTP clients (one an origin, one TLS context), the total deadline and the limits on what is read. What an
-answer means is judged in `domain.probes`. Must not follow a redirect to another origin, nor take proxies or credentials
-from the environment.
+answer means is judged in `domain.probes`, which redirects are followed in `domain.redirects`. Must not send what signs
+in at one origin to another, nor take proxies or credentials from the environment.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpcore
@@ -18,14 +21,14 @@ import httpx
 
 from console.clients.names import Resolver
 from console.domain.health import ProbeResult, ProbeSpec
-from console.domain.probes import Answer, verdict
-from console.domain.redact import Redactor
+from console.domain.probes import HttpAnswer, verdict
+from console.domain.redact import Redactor, shown_url
+from console.domain.redirects import MOST, keeps_credentials, misled, refusal
 from console.domain.untrusted import harmless
 from console.errors import UnreachableError
 from console.ports import Clock
 
 BODY_LIMIT = 1_048_576
-_REDIRECTS = 5
 _PHASE_LIMIT = 60.0
 _HEADERS = {"User-Agent": "opsconsole", "Accept": "application/json, text/html;q=0.9, */*;q=0.8"}
 _TLS_MARKS = ("CERTIFICATE_VERIFY_FAILED", "SSL", "TLS")
@@ -48,27 +51,29 @@ class HttpClient:
         begun = self._clock.monotonic()
         try:
             url = httpx.URL(spec.url)
-            client = self._client(_origin(url))
+            self._client(_origin(url))
             begun = self._clock.monotonic()
             self._deadline.until = time.monotonic() + spec.timeout
-            answer = self._ask(client, url)
+            answer = self._ask(spec, url)
         except _LateError:
-            answer = Answer(problem=f"no answer within {spec.timeout:g} s")
+            answer = HttpAnswer(problem=f"no answer within {spec.timeout:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpcore.ProtocolError) as error:
-            answer = Answer(problem=_words(error))
+            answer = HttpAnswer(problem=_words(error))
         except (OSError, ValueError, LookupError) as error:
-            answer = Answer(problem=_words(error))
+            answer = HttpAnswer(problem=_words(error))
         latency = (self._clock.monotonic() - begun) * 1000
-        status, detail, body_status = verdict(spec, answer)
+        found = verdict(spec, answer)
         return ProbeResult(
             name=spec.name,
-            url=Redactor().text(spec.url),
-            status=status,
+            url=shown_url(spec.url),
+            status=found.status,
             latency_ms=None if answer.status is None else round(latency, 1),
             http_status=answer.status,
-            body_status=body_status,
-            detail=detail,
+            body_status=found.body_status,
+            detail=found.detail,
             checked_at=checked_at,
+            concerns=found.concerns,
+            understood=found.understood,
         )
 
     def close(self) -> None:
@@ -80,22 +85,32 @@ class HttpClient:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _ask(self, client: httpx.Client, url: httpx.URL) -> Answer:
-        origin = _origin(url)
-        for hop in range(_REDIRECTS + 1):
-            status, body, cut, location = self._once(client, url)
-            if location is None:
-                return Answer(status=status, body=body, cut=cut)
+    def _ask(self, spec: ProbeSpec, asked: httpx.URL) -> HttpAnswer:
+        """The answer at the end of the redirects that may be followed, or of the last one before."""
+        url, seen = asked, {str(asked)}
+        redirected = spec.expect_status is not None and 300 <= spec.expect_status < 400
+        while True:
+            answer, location = self._once(url)
+            if location is None or (redirected and not spec.expect_url):
+                there = "" if redirected else spec.expect_url
+                return replace(answer, misled=misled(str(asked), str(url), there))
             target = url.join(location)
-            if _origin(target) != origin:
-                where = harmless(Redactor().text(str(target)))[:200]
-                return Answer(status=status, body=body, cut=cut, note=f"redirects to {where}, which was not followed")
-            if hop == _REDIRECTS:
-                return Answer(status=status, body=body, cut=cut, note=f"redirects more than {_REDIRECTS} times")
-            url = target.copy_with(username=url.username, password=url.password)
-        raise AssertionError("unreachable")
+            if redirected:
+                # The redirect itself is what is expected: where it leads is compared and not asked.
+                return replace(answer, misled=misled(str(asked), str(target), spec.expect_url))
+            why = refusal(str(url), str(target), spec.expect_url)
+            if str(target) in seen:
+                why = "redirects in a circle"
+            elif len(seen) > MOST:
+                why = f"redirects more than {MOST} times"
+            if why:
+                return replace(answer, misled=why)
+            seen.add(str(target))
+            signed = keeps_credentials(str(asked), str(target))
+            url = target.copy_with(username=asked.username if signed else "", password=asked.password if signed else "")
 
-    def _once(self, client: httpx.Client, url: httpx.URL) -> tuple[int, bytes, bool, str | None]:
+    def _once(self, url: httpx.URL) -> tuple[HttpAnswer, str | None]:
+        client = self._client(_origin(url))
         try:
             return self._exchange(client, url)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
@@ -104,8 +119,8 @@ class HttpClient:
                 raise _LateError from error
             return self._exchange(client, url)
 
-    def _exchange(self, client: httpx.Client, url: httpx.URL) -> tuple[int, bytes, bool, str | None]:
-        """One request: status, at most 1 MB of body, whether that was cut, and where it redirects to."""
+    def _exchange(self, client: httpx.Client, url: httpx.URL) -> tuple[HttpAnswer, str | None]:
+        """One request: what came of it, at most 1 MB, and where it redirects to."""
         try:
             with client.stream("GET", url, follow_redirects=False) as response:
                 body = bytearray()
@@ -115,10 +130,25 @@ class HttpClient:
                         break
                     if self._deadline.over():
                         raise _LateError
+                answer = HttpAnswer(
+                    status=response.status_code,
+                    body=bytes(body[:BODY_LIMIT]),
+                    content_type=response.headers.get("content-type", ""),
+                    cut=len(body) > BODY_LIMIT,
+                    at=self._server_time(response.headers.get("date", "")),
+                )
                 location = response.headers.get("location") if response.is_redirect else None
-                return response.status_code, bytes(body[:BODY_LIMIT]), len(body) > BODY_LIMIT, location
+                return answer, location
         except httpx.TimeoutException as error:
             raise _LateError from error
+
+    def _server_time(self, header: str) -> datetime:
+        """The server's own time, so that a difference between its clock and ours ages nothing; else ours."""
+        try:
+            at = parsedate_to_datetime(header)
+        except (ValueError, OverflowError):
+            return self._clock.now()
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     def _client(self, origin: tuple[str, str, int | None]) -> httpx.Client:
         with self._lock:
@@ -247,6 +277,8 @@ def _words(error: Exception) -> str:
     text = harmless(Redactor().text(str(error)))[:200] or type(error).__name__
     if any(mark in text for mark in _TLS_MARKS):
         return f"TLS: {text}"
+    if isinstance(error, httpx.DecodingError):
+        return f"the body cannot be unpacked: {text}"
     if isinstance(error, httpx.ConnectError):
         return f"no connection: {text}"
     if isinstance(error, httpx.InvalidURL | ValueError):

@@ -1,8 +1,8 @@
 """Whether a host is who it should be, judged from OpenSSH's known_hosts files and failing closed.
 
-Owns the reading of those files and the verdict. Lines with plain or hashed names are judged here, because that is an
-equality test; names with wildcards or negation are judged by asyncssh's matcher, loaded only when a file has such lines
-(0.4 s). A certificate authority, a revoked key and a file that cannot be read never let a host in. Must not write.
+Owns the reading of those files and the verdict: names as they stand, hashed, with wildcards and negated, as sshd(8)
+describes them. A certificate authority, a revoked key and a file that cannot be read never let a host in. Must not
+write.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ _ALGORITHMS = {
 }
 ALL_ALGORITHMS = tuple(name for names in _ALGORITHMS.values() for name in names)
 _LARGEST = 8_000_000
+_LONGEST = 1_022
+_HASH = 20
 _CLOSED = "The connection was closed before signing in; nothing was sent."
 
 
@@ -87,13 +90,7 @@ class KnownHosts:
         return found if any(not entry.marker for entry in found) else (*found, *self._named(name))
 
     def _named(self, name: str) -> tuple[Entry, ...]:
-        patterned = [entry for entry in self._entries if _is_pattern(entry.names)]
-        chosen = _match_patterns(patterned, name) if patterned else frozenset[Entry]()
-        return tuple(
-            entry
-            for entry in self._entries
-            if entry in chosen or (not _is_pattern(entry.names) and _names(entry.names, name))
-        )
+        return tuple(entry for entry in self._entries if _names(entry.names, name))
 
     def algorithms(self, name: str, port: int) -> tuple[str, ...]:
         """Host key algorithms to offer: those of known keys first, so that a known key is the one we are shown."""
@@ -158,60 +155,71 @@ def _unjudged(label: str, shown: str, entries: tuple[Entry, ...]) -> HostKeyErro
 
 
 def parse(file: str, text: str) -> list[Entry]:
-    """The entries of one file; comments, blank lines and lines that are no entry are passed over, as ssh does."""
+    """The entries of one file; comments, blank lines and lines that are no entry are passed over, as ssh does. The type
+    is the one in the key; of a line that revokes, the word before the key may be any, since older ssh took short ones.
+    """
     entries = []
     for number, line in enumerate(text.split("\n"), start=1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+        words = re.split(r"[ \t]+", line.partition("\0")[0].lstrip(" \t").rstrip(" \t\r"))
+        if not words[0] or words[0].startswith("#"):
             continue
-        marker = words.pop(0) if words[0].startswith("@") else ""
+        marker = words.pop(0).lower() if words[0].startswith("@") else ""
         if len(words) < 3:
             continue
-        try:
-            blob = base64.b64decode(words[2], validate=True)
-        except (binascii.Error, ValueError):
+        # ssh's decoder passes over these.
+        blob = _decoded(re.sub(r"[\r\f\v]", "", words[2]))
+        if not blob:
             continue
-        if blob[4 : 4 + int.from_bytes(blob[:4], "big")] != words[1].encode("utf-8", "surrogateescape"):
+        kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace")
+        if words[1] != kind and words[1] not in _ALGORITHMS.get(kind, ()) and marker != "@revoked":
             continue
-        entries.append(Entry(file, number, marker.lower(), words[0], words[1], blob))
+        entries.append(Entry(file, number, marker, words[0], kind, blob))
     return entries
 
 
-def _is_pattern(names: str) -> bool:
-    return not names.startswith("|") and any(char in names for char in "*?!")
+def _decoded(word: str) -> bytes:
+    """The bytes of base64; none when it is not."""
+    try:
+        return base64.b64decode(word, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _names(names: str, name: str) -> bool:
-    """Whether a plain or hashed name field is this host."""
-    if not names.startswith("|"):
-        return name in names.lower().split(",")
+    """Whether a name field of a file is this host (`name` in small letters)."""
+    if names.startswith("|"):
+        return _is_hash_of(names, name)
+    # By bytes, as ssh does: `?` is one, and only ASCII has small letters.
+    return _matches(_bytes(names).lower().split(b","), _bytes(name))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _is_hash_of(names: str, name: str) -> bool:
     parts = names.split("|")
     if len(parts) != 4 or parts[1] != "1":
         return False
-    try:
-        salt, digest = base64.b64decode(parts[2], validate=True), base64.b64decode(parts[3], validate=True)
-    except (binascii.Error, ValueError):
+    salt, digest = _decoded(parts[2]), _decoded(parts[3])
+    if len(salt) != _HASH or len(digest) != _HASH:
         return False
     # SHA-1 is the file format's; it hides names there and proves nothing about keys.
-    return hmac.compare_digest(hmac.new(salt, name.encode("utf-8", "surrogateescape"), hashlib.sha1).digest(), digest)
+    return hmac.compare_digest(hmac.new(salt, _bytes(name), hashlib.sha1).digest(), digest)
 
 
-def _match_patterns(entries: list[Entry], name: str) -> frozenset[Entry]:
-    """Which of these entries name the host by wildcards, in asyncssh's judgement."""
-    from asyncssh.known_hosts import import_known_hosts
+def _matches(patterns: list[bytes], name: bytes) -> bool:
+    """Whether one of the patterns is this host, and none that is negated. All but `*` and `?` is literal, the brackets
+    of `[name]:port` too. A list with an overlong pattern names no host."""
+    negated = [pattern[1:] for pattern in patterns if pattern.startswith(b"!")]
+    wanted = [pattern for pattern in patterns if not pattern.startswith(b"!")]
+    if any(len(pattern) > _LONGEST for pattern in (*negated, *wanted)):
+        return False
+    return any(_is_like(pattern, name) for pattern in wanted) and not any(_is_like(each, name) for each in negated)
 
-    chosen = set()
-    for entry in entries:
-        # A slash would be a network for asyncssh and is a literal, never matching character for ssh.
-        if "/" in entry.names:
-            continue
-        line = f"{entry.names.lower()} {entry.kind} {base64.b64encode(entry.blob).decode('ascii')}\n"
-        try:
-            keys, *_ = import_known_hosts(line).match(name, "", None)
-        except ValueError as error:
-            raise HostKeyError(
-                f"{entry.at} cannot be judged: {error}", done="Nothing was connected.", fix="Mend or remove the line."
-            ) from error
-        if keys:
-            chosen.add(entry)
-    return frozenset(chosen)
+
+def _is_like(pattern: bytes, name: bytes) -> bool:
+    if b"*" not in pattern and b"?" not in pattern:
+        return pattern == name
+    like = re.escape(pattern).replace(rb"\*", b".*").replace(rb"\?", b".")
+    return re.fullmatch(like, name, re.DOTALL) is not None

@@ -21,11 +21,18 @@ from console.domain.environment import RedisTarget, Via
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
 from console.errors import AuthenticationError, DeadlineError, OpsconsoleError, QueryError, UnreachableError
-from console.ports import Clock, TunnelSocket
+from console.ports import Clock, Scanned, TunnelSocket
 
 _DIAL_LIMIT = 2.0
 _COUNT = 2_000
 _REPLY_ERRORS = (redis.ResponseError,)
+_CODES = (
+    (redis.exceptions.ExecAbortError, "EXECABORT "),
+    (redis.exceptions.MovedError, "MOVED "),
+    (redis.exceptions.AskError, "ASK "),
+    (redis.exceptions.ClusterDownError, "CLUSTERDOWN "),
+    (redis.exceptions.ClusterCrossSlotError, "CROSSSLOT "),
+)
 
 Command = tuple[str | int | float | bytes, ...]
 Tunnel = Callable[[str, int, float], TunnelSocket]
@@ -84,11 +91,11 @@ class RedisClient:
                 self._drop()
                 raise
 
-    def scan(self, pattern: str, *, budget: int = 100_000, deadline: float = 5.0) -> tuple[bytes, ...]:
-        """Keys matching a glob, by SCAN; stops after looking at `budget` keys."""
+    def scan(self, pattern: str, *, cursor: bytes = b"0", budget: int = 100_000, deadline: float = 5.0) -> Scanned:
+        """Keys matching a glob, by SCAN, from `cursor` on; stops after looking at `budget` keys."""
         until = self._clock.monotonic() + deadline
         found: dict[bytes, None] = {}
-        cursor, looked = b"0", 0
+        looked = 0
         while True:
             left = max(0.001, until - self._clock.monotonic())
             (reply,) = self.pipeline([("SCAN", cursor, "MATCH", pattern, "COUNT", _COUNT)], deadline=left)
@@ -100,7 +107,7 @@ class RedisClient:
             found.update(dict.fromkeys(bytes(key) for key in reply[1]))
             looked += _COUNT
             if cursor == b"0" or looked >= budget:
-                return tuple(found)
+                return Scanned(tuple(found), None if cursor == b"0" else cursor, looked)
 
     def close(self) -> None:
         """Ends the connection, at once."""
@@ -117,7 +124,9 @@ class RedisClient:
         try:
             return connection.read_response(disable_decoding=True, disconnect_on_error=False)
         except _REPLY_ERRORS as error:
-            return QueryError(f"{self._name}: Redis says: {self._clean(error)}")
+            # The driver takes the code away from those that it has a class for, and they are judged by it.
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), "")
+            return QueryError(f"{self._name}: Redis says: {code}{self._clean(error)}")
 
     def _connected(self, until: float) -> _Connection:
         if self._connection is not None and self._socket is not None:
@@ -135,6 +144,8 @@ class RedisClient:
             username=target.user or None if target.password else None,
             password=target.password.reveal() or None,
             protocol=2,
+            # Keys are bytes, and come back from SCAN as text that way.
+            encoding_errors="surrogateescape",
             driver_info=None,
             client_name=None,
             health_check_interval=0,

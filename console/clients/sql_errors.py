@@ -85,6 +85,6 @@ def _is_unproved(error: BaseException) -> bool:
 
 
 def _late(name: str, allowed: float) -> DeadlineError:
-    return DeadlineError(
-        f"{name}: the database gave no answer within {max(0.0, allowed):.1f} s", done="The statement was ended."
-    )
+    # Nothing is left of the time where something before the statement has used it up.
+    within = f"within {allowed:.1f} s" if allowed > 0 else "in time"
+    return DeadlineError(f"{name}: the database gave no answer {within}", done="The statement was ended.")

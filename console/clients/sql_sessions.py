@@ -29,6 +29,7 @@ _KILL_LIMIT = 2.0
 _LOCK_WAIT = 2
 _STEPS = 20_000
 _UNKNOWN_VARIABLE = 1193
+_ZONE = re.compile(r"[A-Za-z0-9_+:/-]{1,64}")
 _NAMED = re.compile(r"(?<![:\w\\]):(\w+)")
 
 
@@ -126,6 +127,9 @@ class MySqlSession:
         self._dialect = dialect
         self._execute("SET SESSION TRANSACTION READ ONLY")
         self._execute(f"SET SESSION lock_wait_timeout = {_LOCK_WAIT}, innodb_lock_wait_timeout = {_LOCK_WAIT}")
+        if self._target.timezone:
+            # A TIMESTAMP column is told in the session's zone: in another one the application's times would be moved.
+            self._execute(f"SET SESSION time_zone = {_literal(self._target.timezone)}")
         allowed, self._allowed = self._allowed, 0.0
         self._bound(allowed)
 
@@ -188,6 +192,13 @@ class MySqlSession:
 
     def close(self) -> None:
         """Nothing is left after `interrupt`."""
+
+
+def _literal(zone: str) -> str:
+    """A time zone's name as a string of SQL; QueryError for what no zone is called."""
+    if not _ZONE.fullmatch(zone):
+        raise QueryError("the application names a time zone for its database that cannot be one")
+    return f"'{zone}'"
 
 
 def _is_own(host: str) -> bool:

@@ -17,10 +17,11 @@ import paramiko
 
 from console.clients.names import Resolver
 from console.clients.openssh import resolve
-from console.clients.ssh_channels import COMMAND, ChannelStream, Process, execute, wrapped
+from console.clients.ssh_channels import COMMAND, ChannelStream, RemoteProcess, execute, wrapped
 from console.clients.ssh_connect import AUTH_LIMIT, BANNER_LIMIT, open_link
 from console.clients.ssh_transport import CHANNEL_LIMIT, Link
 from console.clients.ssh_tunnel import ChannelSocket
+from console.domain.back_off import pause_after
 from console.domain.environment import Host
 from console.domain.untrusted import Raw
 from console.errors import AuthenticationError, DeadlineError, RemoteError, UnreachableError, UsageError
@@ -29,8 +30,7 @@ from console.ports import Clock, Completed
 _LINKS = 4
 _REFUSALS = 3
 _REFUSED_WAIT = 0.05
-_BACKOFF = (1.0, 2.0, 4.0, 5.0)
-_REFUSED_BACKOFF = 30.0
+_REFUSED_PAUSE = 30.0
 _SPARE_IDLE = 60.0
 _CONNECT_LIMIT = 10.0 + BANNER_LIMIT + AUTH_LIMIT
 
@@ -42,7 +42,7 @@ class _Failure:
         self.error = error
         self.count = count
         refused = isinstance(error, AuthenticationError)
-        self.until = now + (_REFUSED_BACKOFF if refused else _BACKOFF[min(count, len(_BACKOFF)) - 1])
+        self.until = now + (_REFUSED_PAUSE if refused else pause_after(count))
 
 
 class SshShell:
@@ -93,13 +93,20 @@ class SshShell:
             return self._links[0].fingerprint
 
     def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
-        """Runs a script to its end. Commands in it read an empty stdin."""
-        return self._execute(COMMAND, (wrapped(script),), deadline, limit)
+        """Runs a script to its end. Commands in it read an empty stdin. RemoteError when its output exceeds `limit`."""
+        done = self._execute(COMMAND, (wrapped(script),), deadline, limit + 1)
+        if len(done.stdout) <= limit:
+            return done
+        raise RemoteError(
+            f"{self.host}: a command printed more than {limit:,} bytes",
+            status=done.status,
+            done="It ran to its end; nothing of what it printed was used, because it is not whole.",
+        )
 
     def _execute(self, command: str, chunks: Iterable[bytes], deadline: float, limit: int) -> Completed:
         until = self._clock.monotonic() + deadline
         with self._open("session", (), until) as (link, channel), _translated(self.host, link, deadline):
-            process = Process(link, channel, command)
+            process = RemoteProcess(link, channel, command)
             try:
                 process.feed(chunks, self._clock, until)
                 return execute(link, process, self._clock, host=self.host, until=until, limit=limit)
@@ -134,19 +141,19 @@ class SshShell:
                 fix="Check the directory's owner and the free space.",
             )
 
-    def stream(self, script: str) -> ChannelStream:
-        """Starts a script that goes on."""
+    def stream(self, script: str, *, bulk: bool = False) -> ChannelStream:
+        """Starts a script that goes on; `bulk` for a reader that wants its bytes as fast as they come."""
         until = self._clock.monotonic() + CHANNEL_LIMIT
         link, channel = self._take("session", (), until)
         try:
             with _translated(self.host, link, CHANNEL_LIMIT):
-                process = Process(link, channel, COMMAND)
+                process = RemoteProcess(link, channel, COMMAND)
                 process.feed((wrapped(script),), self._clock, until)
         except BaseException:
             channel.close()
             self._release(link)
             raise
-        return ChannelStream(link, process, self._clock, host=self.host, release=self._releaser(link))
+        return ChannelStream(link, process, self._clock, host=self.host, release=self._releaser(link), bulk=bulk)
 
     def tunnel(self, host: str, port: int, *, deadline: float = 15.0) -> ChannelSocket:
         """A direct-tcpip channel to an address as the host sees it; host starting with `/` is a unix socket."""

@@ -16,8 +16,11 @@ from console.clients.ssh_transport import Link
 from console.errors import DeadlineError, UnreachableError
 from console.ports import Clock, Completed
 
-_CHUNK = 65_536
+_NOISE = 65_536
+_ALL = 1 << 24
+"""More than a channel's window: taking a part of what paramiko holds would move all the rest each time."""
 _GATHER = 0.03
+_BULK_GATHER = 0.002
 COMMAND = "exec /bin/sh"
 MARK = b"\x1eopsconsole\x1e\n"
 
@@ -50,7 +53,7 @@ class _Bell:
         self._event.clear()
 
 
-class Process:
+class RemoteProcess:
     """A remote command and its two streams, both always drained."""
 
     def __init__(self, link: Link, channel: paramiko.Channel, command: str) -> None:
@@ -94,9 +97,9 @@ class Process:
         ended = self.ended
         out, errors = [], []
         while self.channel.recv_ready():
-            out.append(self.channel.recv(_CHUNK))
+            out.append(self.channel.recv(_ALL))
         while self.channel.recv_stderr_ready():
-            errors.append(self.channel.recv_stderr(_CHUNK))
+            errors.append(self.channel.recv_stderr(_ALL))
         return self._since_mark(b"".join(out), ended), b"".join(errors)
 
     def _since_mark(self, data: bytes, ended: bool) -> bytes:
@@ -104,7 +107,7 @@ class Process:
             return data
         data = self._before + data
         noise, mark, rest = data.partition(MARK)
-        if mark or ended or len(noise) > _CHUNK:
+        if mark or ended or len(noise) > _NOISE:
             self._before = None
             return rest if mark else noise
         self._before = data
@@ -144,7 +147,7 @@ class Process:
             pass
 
 
-def execute(link: Link, process: Process, clock: Clock, *, host: str, until: float, limit: int) -> Completed:
+def execute(link: Link, process: RemoteProcess, clock: Clock, *, host: str, until: float, limit: int) -> Completed:
     """Reads a started process to its end. UnreachableError when the link breaks, DeadlineError at `until`."""
     begun = clock.monotonic()
     out, errors = bytearray(), bytearray()
@@ -184,14 +187,25 @@ def _late(host: str, begun: float, clock: Clock) -> DeadlineError:
 
 
 class ChannelStream:
-    """A script that goes on. Bytes are collected for 30 ms, so that a busy one does not wake its reader per line."""
+    """A script that goes on. Bytes are collected for 30 ms, so that a busy one does not wake its reader per line; for
+    2 ms when they come in `bulk`, because a host fills its window in little more and would stand still for the rest."""
 
-    def __init__(self, link: Link, process: Process, clock: Clock, *, host: str, release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        process: RemoteProcess,
+        clock: Clock,
+        *,
+        host: str,
+        release: Callable[[], None],
+        bulk: bool = False,
+    ) -> None:
         self._link = link
         self._process = process
         self._clock = clock
         self._host = host
         self._release = release
+        self._gathered = _BULK_GATHER if bulk else _GATHER
         self._handed = 0.0
         self._held = b""
         self._at = 0
@@ -201,7 +215,7 @@ class ChannelStream:
         until = self._clock.monotonic() + timeout
         while self._at >= len(self._held):
             ended = self._process.ended
-            self._held, self._at = self._process.drain()[0], 0
+            self._held, self._at = self._drain(), 0
             if self._held:
                 break
             if ended:
@@ -217,8 +231,16 @@ class ChannelStream:
         self._at += len(data)
         return data
 
+    def _drain(self) -> bytes:
+        try:
+            return self._process.drain()[0]
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            # Taking bytes tells the host that there is room for more, and the link may be gone by then.
+            self.close()
+            raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}") from error
+
     def _gather(self) -> None:
-        rest = _GATHER - (self._clock.monotonic() - self._handed)
+        rest = self._gathered - (self._clock.monotonic() - self._handed)
         if rest > 0 and not self._process.ended:
             time.sleep(rest)
 

@@ -1,7 +1,7 @@
 """Action files: one YAML file each, validated against the step kinds it is given, every problem with its position.
 
 Owns the format of an action file. Must not know what a step kind does: its params model and its names come from
-`config.kinds`.
+`ports.steps`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from console.config.document import MAX_BYTES, Document, quoted, read_document
 from console.config.fields import Duration, Flag, Line, Name
-from console.config.kinds import StepKind, StepKinds
+from console.config.kinds import params_model
 from console.config.model import Section
 from console.config.paths import read_own
 from console.config.problems import fields_at, nearest, validate
+from console.config.secrets import anchored, parse_reference
 from console.domain import parameters, templates
 from console.domain.actions import Action, Effect, GateSpec, Param, ParamType, StepSpec
 from console.domain.documents import Json
 from console.errors import ConfigError, Problem, UsageError
+from console.ports.steps import StepKind, StepKinds
 from console.resources import sample_config
 
 MAX_ACTIONS = 500
@@ -143,6 +145,8 @@ def read_actions(own: Path, kinds: StepKinds) -> tuple[tuple[Action, ...], list[
     except OSError as error:
         # Not passed over: an own `deploy` that cannot be seen must not let the shipped one run in its place.
         problems.append(Problem(str(own), 0, 0, f"the actions here cannot be listed: {error.strerror}"))
+    if len(files) > MAX_ACTIONS:
+        problems.append(Problem(str(own), 0, 0, f"there are {len(files)} actions, and at most {MAX_ACTIONS} are read"))
     for name, (path, foreign) in sorted(files.items())[:MAX_ACTIONS]:
         if not _FILE_NAME.fullmatch(name):
             problems.append(Problem(str(path), 0, 0, "an action's file name must be small letters, digits, - and _"))
@@ -172,7 +176,7 @@ def read_action(data: bytes, path: Path, kinds: StepKinds) -> tuple[Action | Non
     entries = raw.get("steps") if isinstance(raw, dict) else None
     names: set[str] = set()
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        step, found = _read_step(entry, index, document, kinds)
+        step, found = _read_step(entry, index, document, kinds, path)
         problems += found
         if step is not None:
             if step.name in names:
@@ -197,7 +201,9 @@ def _yaml_files(directory: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in (".yaml", ".yml"))
 
 
-def _read_step(entry: Json, index: int, document: Document, kinds: StepKinds) -> tuple[StepSpec | None, list[Problem]]:
+def _read_step(
+    entry: Json, index: int, document: Document, kinds: StepKinds, file: Path
+) -> tuple[StepSpec | None, list[Problem]]:
     path = ("steps", index)
     if not isinstance(entry, dict):
         return None, [document.problem("a step must be a mapping with a name and one kind", path)]
@@ -219,7 +225,7 @@ def _read_step(entry: Json, index: int, document: Document, kinds: StepKinds) ->
     if not named:
         return None, problems
     kind = kinds[named[0]]
-    params, found = validate(kind.Params, entry[named[0]], document, (*path, named[0]))
+    params, found = validate(params_model(kind), entry[named[0]], document, (*path, named[0]))
     problems += found
     if model is None:
         return None, problems
@@ -227,7 +233,27 @@ def _read_step(entry: Json, index: int, document: Document, kinds: StepKinds) ->
     if params is None or problems:
         return None, problems
     dumped = cast("Json", params.model_dump(mode="json", by_alias=True))
-    return _step(model, named[0], dumped), []
+    problems += _anchor_secrets(dumped, document, (*path, named[0]), file.parent)
+    return (None, problems) if problems else (_step(model, named[0], dumped), [])
+
+
+def _anchor_secrets(params: Json, document: Document, path: tuple[object, ...], base: Path) -> list[Problem]:
+    """Makes the references under a step's `secrets` name the same file wherever they are resolved; what is none of them
+    is a problem, for a plan is stored with them."""
+    found = params.get("secrets") if isinstance(params, dict) else None
+    secrets = found if isinstance(found, dict) else {}
+    problems: list[Problem] = []
+    for name, text in secrets.items():
+        try:
+            if parse_reference(str(text)).plain:
+                raise ValueError(
+                    'must be a reference, not the secret itself: write "env:NAME", "file:PATH", "cmd:[…]", '
+                    '"dotenv:PATH#KEY" or "remote-env:KEY"'
+                )
+            secrets[name] = anchored(str(text), base)
+        except ValueError as error:
+            problems.append(document.problem(str(error), (*path, "secrets", name)))
+    return problems
 
 
 def _name_problems(

@@ -116,7 +116,7 @@ class Node:
 
 
 @dataclass(slots=True, eq=False)
-class _Open:
+class _OpenNode:
     """A collection whose end has not come yet. `key` is the key that waits for its value."""
 
     node: Node
@@ -155,7 +155,7 @@ def read_document(data: bytes, file: str) -> Document:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         return Document(file, None, [Problem(file, *_spot_of(before), "this is not UTF-8 text")])
-    return _Reader(file, text).read()
+    return _NodeBuilder(file, text).read()
 
 
 def resolve_plain(text: str) -> Json:
@@ -171,14 +171,14 @@ def _spot_of(before: str) -> Spot:
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
-class _Reader:
+class _NodeBuilder:
     """Builds nodes from parser events, so that depth and aliases are capped before anything recurses."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
         self.problems: list[Problem] = []
-        self.stack: list[_Open] = []
+        self.stack: list[_OpenNode] = []
         self.anchors: dict[str, Node] = {}
         self.root: Node | None = None
         self.documents = 0
@@ -245,7 +245,7 @@ class _Reader:
         is_key = top is not None and top.node.entries is not None and top.key is None
         if is_key:
             self._say(spot, "a key must be a single word, not a list or mapping")
-        self.stack.append(_Open(node, event.anchor, is_key=is_key))
+        self.stack.append(_OpenNode(node, event.anchor, is_key=is_key))
         return True
 
     def _close(self) -> None:
@@ -274,7 +274,7 @@ class _Reader:
         else:
             self._take_entry(top, node)
 
-    def _take_key(self, top: _Open, node: Node, spot: Spot, text: str | None) -> None:
+    def _take_key(self, top: _OpenNode, node: Node, spot: Spot, text: str | None) -> None:
         # a key is what was written, also where YAML would read a number or a yes from it
         word = text if text is not None else node.scalar if isinstance(node.scalar, str) else None
         if word is None:
@@ -285,7 +285,7 @@ class _Reader:
             self._say(spot, f"{quoted(word)} stands here a second time (first on line {first})")
         top.key, top.key_spot = word, spot
 
-    def _take_entry(self, top: _Open, node: Node) -> None:
+    def _take_entry(self, top: _OpenNode, node: Node) -> None:
         key, top.key = top.key or "", None
         if key == _MERGE:
             parts = node.items if node.items is not None else [node]

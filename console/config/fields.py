@@ -12,9 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from console.domain.parameters import seconds
+from console.domain.redact import shown_url
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:*-]{0,127}")
+_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _LONGEST = 604_800
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -33,7 +34,9 @@ def _name(value: str) -> str:
 
 def _program(value: str) -> str:
     if not _PROGRAM.fullmatch(value):
-        raise ValueError("must be a program's name as supervisorctl shows it")
+        raise ValueError(
+            "must be a program's name as supervisorctl shows it before the colon: NAME means all of NAME:* already"
+        )
     return value
 
 
@@ -95,13 +98,22 @@ def _probe_url(value: str) -> str:
     return _url(value)
 
 
+_SCP_SECRET = re.compile(r"[^/@:\s]*:[^/@\s]+@")
+
+
 def _git(value: str) -> str:
     _one_line(value)
     if not value or value.startswith(("-", "ext::")) or re.search(r"\s", value):
         raise ValueError("must be a git URL or path")
     parts = split_url(value)
-    if parts is not None and parts.password:
-        raise ValueError("must hold no password; use an ssh key or a credential helper on the host")
+    web = parts is not None and parts.scheme not in ("", "ssh", "git", "git+ssh", "ssh+git", "file")
+    held = parts is not None and (parts.password is not None or (web and parts.username is not None))
+    # Of `NAME:TOKEN@host/path` without a scheme a URL parser makes a path.
+    if held or _SCP_SECRET.match(value) or shown_url(value) != value:
+        raise ValueError(
+            "must hold no password or token, nor, with https, a user name, which may be one: the list of processes on "
+            "the host shows it. Use a credential helper on the host, or a deploy key with git@HOST:PATH"
+        )
     return value
 
 

@@ -1,41 +1,33 @@
-"""What the configuration must know of step kinds and sources to validate their params: a model and some names.
+"""The models behind the params of step kinds and sources, as pydantic's.
 
-Owns the two Protocols that `wiring` passes in as mappings `{kind: …}`. Must not import a step or a source: the
-configuration stands below both.
+Owns the one place where a kind's `Params`, which `ports` types by a small Protocol, is taken as the model it is. Must
+not import a step or a source: the configuration stands below both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from pydantic import BaseModel
 
-
-class StepKind(Protocol):
-    """One step kind as an action file meets it.
-
-    `Params` is the pydantic model of the value behind the kind's key (`artisan: [migrate, --force]`): a `RootModel`
-    where that value is a list or a text, a `BaseModel` with `extra="forbid"` where it is a mapping. `checks`, `undos`
-    and `whens` are the names that `check:`, `undo:` (also `on_abort:`) and `when:` may say.
-    """
-
-    @property
-    def Params(self) -> type[BaseModel]: ...  # noqa: N802
-    @property
-    def checks(self) -> Collection[str]: ...
-    @property
-    def undos(self) -> Collection[str]: ...
-    @property
-    def whens(self) -> Collection[str]: ...
+from console.ports.steps import StepKind
 
 
-class SourceKind(Protocol):
-    """One source that `sources: {NAME: params}` switches on; `Params` as above."""
+class ConfigurableSource(Protocol):
+    """One source that `sources: {NAME: params}` switches on: a `RootModel` where its value is a list or a text, a
+    `BaseModel` with `extra="forbid"` where it is a mapping."""
 
     @property
     def Params(self) -> type[BaseModel]: ...  # noqa: N802
 
 
-StepKinds = Mapping[str, StepKind]
-SourceKinds = Mapping[str, SourceKind]
+ConfigurableSources = Mapping[str, ConfigurableSource]
+
+
+def params_model(kind: StepKind) -> type[BaseModel]:
+    """The model of the value behind a step kind's key; a fault of the kind's author when it is none of pydantic's."""
+    model = kind.Params
+    if not issubclass(model, BaseModel):
+        raise TypeError(f"{type(kind).__name__}.Params is no pydantic model")
+    return model

@@ -1,7 +1,7 @@
 """One call from a path to a `Config`: environments and actions, validated, or every problem at once.
 
 Owns the order of the passes (text, keys, rules across keys, action files). Must not know a step kind or a source beyond
-the Protocols of `config.kinds`, nor keep anything between calls.
+their Protocols, nor keep anything between calls.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.config.document import MAX_BYTES, Document, quoted, read_document
-from console.config.kinds import SourceKinds, StepKinds
+from console.config.kinds import ConfigurableSources
 from console.config.model import ConfigModel
 from console.config.paths import default_state_path, find_config, from_base, read_own
 from console.config.problems import nearest, validate
@@ -22,6 +22,7 @@ from console.domain.actions import Action
 from console.domain.documents import Json
 from console.domain.environment import Environment
 from console.errors import ConfigError, Problem, UsageError
+from console.ports.steps import StepKinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Config:
 
 
 def load_config(
-    path: Path | None, step_kinds: StepKinds | None = None, source_kinds: SourceKinds | None = None
+    path: Path | None, step_kinds: StepKinds | None = None, source_kinds: ConfigurableSources | None = None
 ) -> Config:
     """Reads and validates the configuration at `path` (None: OPSCONSOLE_CONFIG, else the operator's own file).
 
@@ -124,7 +125,7 @@ def _crossed_problems(model: ConfigModel | None, raw: Json, document: Document, 
     return problems
 
 
-def _source_problems(raw: Json, document: Document, kinds: SourceKinds | None) -> list[Problem]:
+def _source_problems(raw: Json, document: Document, kinds: ConfigurableSources | None) -> list[Problem]:
     problems: list[Problem] = []
     for name, section in _sections(raw).items() if kinds is not None else ():
         sources = section.get("sources") if isinstance(section, dict) else None

@@ -47,6 +47,18 @@ def _short(key: str, whole: type[Section]) -> BeforeValidator:
     return BeforeValidator(written_out, json_schema_input_type=str | whole)
 
 
+def _off(value: object) -> object:
+    if value is False:
+        # What YAML 1.1 and people mean by it.
+        return "off"
+    if value != "off" and not isinstance(value, dict | Section):
+        raise ValueError('must be a mapping, or "off"')
+    return value
+
+
+_OFF = BeforeValidator(_off)
+
+
 class SshModel(Section):
     """How a host is reached."""
 
@@ -87,11 +99,15 @@ class SourceModel(Section):
     """Where a deploy takes code from: `git` with `ref`, or `archive`."""
 
     git: Git | None = None
-    """A git URL or path as the host can fetch it."""
+    """A git URL or path as the host can fetch it, without password or token: a deploy key or a credential helper of the
+    host signs in."""
     ref: Ref | None = None
     """The branch, tag or commit that a deploy takes when none is given."""
     archive: Local | None = None
     """A tar archive on this machine, relative to the configuration file."""
+    without: list[Literal["submodules", "lfs"]] = Field(default_factory=list)
+    """What the code names and the application does not want: git's submodules, files that Git LFS keeps elsewhere. A
+    release gets neither, so a deploy of code that has them is refused unless it is said here."""
 
     @model_validator(mode="after")
     def _one_way(self) -> SourceModel:
@@ -138,9 +154,13 @@ class ExpectModel(Section):
     """When an answer counts as good."""
 
     status: Annotated[Whole, Field(ge=100, le=599)] | None = None
-    """The HTTP status it must have; left out, any below 400."""
+    """The HTTP status it must have; left out, any from 200 to 299. One of 300 to 399 means the redirect itself."""
     json_: dict[str, Any] = Field(default_factory=dict, alias="json")
-    """Keys and values that the JSON body must hold."""
+    """Keys and values that the JSON body must hold; its own words are not judged then."""
+    text: Line | None = None
+    """A text that the body must hold; its own words are not judged then."""
+    url: ProbeUrl | None = None
+    """Where redirects must lead: a path, or a whole URL. Left out, to what was asked."""
 
 
 class ProbeModel(Section):
@@ -164,7 +184,7 @@ class WorkersModel(Section):
 
 
 class DatabaseModel(Section):
-    """The application's default SQL database, stated in place of what its own configuration says."""
+    """An SQL database of the application, stated in place of what its own configuration says."""
 
     driver: Literal["mysql", "mariadb", "pgsql", "sqlite"] | None = None
     """The kind of database. `sqlite` needs `file` and `via: direct`."""
@@ -205,7 +225,7 @@ class DatabaseModel(Section):
 
 
 class RedisModel(Section):
-    """The Redis of the application's queues, stated in place of what its own configuration says."""
+    """A Redis connection of the application, stated in place of what its own configuration says."""
 
     host: SshWord | None = None
     """The server's address, as the application's host sees it (or as this machine does, with `via: direct`)."""
@@ -223,6 +243,15 @@ class RedisModel(Section):
     """What the application puts before every key."""
     via: Literal["host", "direct"] | None = None
     """From where the address is meant: through the application's host (the default), or from this machine."""
+
+
+class ConnectionsModel(Section):
+    """SQL and Redis connections by Laravel's names, stated in place of what the application's configuration says."""
+
+    database: dict[Name, DatabaseModel] = Field(default_factory=dict)
+    """SQL connections, named as under `database.connections`."""
+    redis: dict[Name, RedisModel] = Field(default_factory=dict)
+    """Redis connections, named as under `database.redis`."""
 
 
 class QueueModel(Section):
@@ -277,11 +306,16 @@ class EnvironmentModel(Section):
     checklists: list[Local] = Field(default_factory=list)
     """Markdown checklists, relative to the configuration file."""
     database: DatabaseModel | None = None
-    """Stated only to override what the application's own configuration says."""
+    """The application's default SQL database. Others are stated under `connections`. Stated only to override what the
+    application's own configuration says."""
     redis: RedisModel | None = None
-    """Stated only to override what the application's own configuration says."""
-    queues: dict[Name, QueueModel] = Field(default_factory=dict)
-    """Queue connections by Laravel's name, stated to override or to name queues that are often empty."""
+    """The Redis connection of the default queue; others are stated under `connections`. Stated only to override what
+    the application's own configuration says."""
+    connections: ConnectionsModel | None = None
+    """SQL and Redis connections by Laravel's names, where the application has several. Stated only to override."""
+    queues: dict[Name, Annotated[Literal["off"] | QueueModel, _OFF]] = Field(default_factory=dict)
+    """Queue connections by Laravel's name, stated to override or to name queues that are often empty. `off` in place of
+    a mapping: the application does not use that one, and it is not read."""
     failed: FailedModel | None = None
     """Stated only to override what the application's own configuration says."""
     timezone: Line | None = None

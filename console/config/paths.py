@@ -6,14 +6,13 @@ without following a link. Must not read what is inside.
 
 from __future__ import annotations
 
-import grp
 import os
 import stat
 from pathlib import Path
 
 import platformdirs
 
-from console.errors import ConfigError, InsecureError, Problem, StateError
+from console.errors import ConfigError, InsecureError, Problem
 
 ENVIRONMENT_VARIABLE = "OPSCONSOLE_CONFIG"
 _NAME = "opsconsole"
@@ -91,42 +90,3 @@ def _refuse_foreign(path: Path, found: os.stat_result, fix: str) -> None:
     sticky = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)
     if found.st_mode & _WRITE_OTHERS and not sticky:
         raise InsecureError(f"{path} can be written by others.", done=_UNREAD, fix=f"Run: {fix}")
-
-
-def private_directory(path: Path, group: str = "") -> Path:
-    """Creates `path` (0700, or 2770 of `group`) if needed and checks it; InsecureError, StateError."""
-    mode = 0o2770 if group else 0o700
-    number = _group_number(group)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists() and not path.is_symlink():
-            path.mkdir(mode=0o700)
-            if number is not None:
-                os.chown(path, -1, number)
-                path.chmod(mode)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise StateError(f"{path} cannot be used: {error.strerror}.", done="Nothing was written.") from error
-    try:
-        _check_private(path, os.fstat(descriptor), mode, number)
-    finally:
-        os.close(descriptor)
-    return path
-
-
-def _check_private(path: Path, found: os.stat_result, mode: int, number: int | None) -> None:
-    if number is None and found.st_uid != os.geteuid():
-        raise InsecureError(f"{path} belongs to another user (uid {found.st_uid}).", done="Nothing was written.")
-    if number is not None and found.st_gid != number:
-        raise InsecureError(f"{path} does not belong to the configured group.", fix=f"Run: chgrp GROUP {path}")
-    if stat.S_IMODE(found.st_mode) & ~mode & 0o777:
-        raise InsecureError(f"{path} is open to others.", fix=f"Run: chmod {mode:o} {path}")
-
-
-def _group_number(group: str) -> int | None:
-    if not group:
-        return None
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise StateError(f"This machine has no group {group}.", fix="Correct `state: {group: …}`.") from error

@@ -9,8 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from console.config.kinds import SourceKinds, StepKinds
+from console.config.kinds import ConfigurableSources
 from console.config.schema import Schema, action_schema, config_schema, first_line
+from console.ports.steps import StepKinds
 
 _HEAD = """# Configuration
 
@@ -36,6 +37,9 @@ A secret is a reference, read at the moment it is needed and kept nowhere; in a 
 | `dotenv:PATH#KEY` | one key of a `.env` file on this machine |
 | `remote-env:KEY` | one key of the application's own `.env`, read over SSH |
 | `plain:TEXT` | the text itself, for values that look like a reference; not in a protected environment |
+
+Relative paths are meant from the directory of the file that holds the reference. An action's `secrets` are references
+only: a plan is stored with them.
 """
 
 _ACTIONS = """## Action files
@@ -46,7 +50,7 @@ shipped action takes its place. `{root.name}` stands for a value when it is plan
 """
 
 
-def reference(steps: StepKinds, sources: SourceKinds) -> str:
+def reference(steps: StepKinds, sources: ConfigurableSources) -> str:
     """The whole document."""
     config, actions = config_schema(sources), action_schema(steps)
     parts = [_HEAD, "## The file\n", _table(config)]
@@ -145,7 +149,9 @@ def _type(prop: Schema) -> str:
             return f"list of {inner}" if inner else "list"
         case "object":
             value = prop.get("additionalProperties")
-            return f"names to {_type(value)}s" if isinstance(value, dict) and "$ref" in value else "mapping"
+            if not isinstance(value, dict) or not {"$ref", "anyOf"} & value.keys():
+                return "mapping"
+            return f"names to {_type(value)}s" if "$ref" in value else f"names to {_type(value)}"
         case kind:
             return _WORDS.get(str(kind), "")
 

@@ -131,20 +131,31 @@ def _hashed(environment: Environment) -> Json:
     document = cast("dict[str, Json]", dataclasses.asdict(environment))
     overrides: dict[str, Json] = {}
     for key, value in environment.overrides.items():
-        overrides[key] = value
-        if isinstance(value, dict) and isinstance(value.get("password"), str):
-            reference = _reference(str(value["password"]))
-            if reference is None or reference.plain:
-                overrides[key] = {**value, "password": "plain"}
+        overrides[key] = _without_text(value)
     document["overrides"] = overrides
     return document
+
+
+def _without_text(value: Json) -> Json:
+    """A part of the overrides at any depth, passwords that are text replaced."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_text(each) for key, each in value.items()}
+    if isinstance(value.get("password"), str):
+        reference = _reference(str(value["password"]))
+        if reference is None or reference.plain:
+            kept["password"] = "plain"  # noqa: S105 - the word, not a secret
+    return kept
 
 
 def _app(app: AppModel, base: Path) -> AppSpec:
     source = None
     if app.source is not None:
         source = CodeSource(
-            git=app.source.git or "", ref=app.source.ref or "", archive=_local(base, app.source.archive)
+            git=app.source.git or "",
+            ref=app.source.ref or "",
+            archive=_local(base, app.source.archive),
+            without=tuple(app.source.without),
         )
     return AppSpec(
         path=app.path,
@@ -191,6 +202,8 @@ def _probe(probe: ProbeModel, url: str | None) -> ProbeSpec:
         url=(url or "").rstrip("/") + probe.url if probe.url.startswith("/") else probe.url,
         expect_status=probe.expect.status,
         expect_json=probe.expect.json_,
+        expect_text=probe.expect.text or "",
+        expect_url=probe.expect.url or "",
         timeout=probe.timeout,
     )
 
@@ -211,38 +224,52 @@ def _file_complaints(section: EnvironmentModel, base: Path) -> Iterator[Complain
     for index, path in enumerate(section.checklists):
         file = Path(_local(base, path))
         if missing := absence(file):
-            yield ("checklists", index), missing
+            yield ("checklists", index), f"{file}: {missing}"
         if file.stem in stems:
             yield ("checklists", index), "a second checklist has this file name; checklists go by their file's name"
         stems.add(file.stem)
 
 
 def _secret_complaints(section: EnvironmentModel, base: Path) -> Iterator[Complaint]:
-    for key in ("database", "redis"):
-        part: Section | None = getattr(section, key)
-        password = getattr(part, "password", None)
-        if password is None:
-            continue
+    for path, password in _passwords(section):
         try:
             reference = parse_reference(password)
         except ValueError as error:
-            yield (key, "password"), f'"password" {error}'
+            yield path, f'"password" {error}'
             continue
         if reference.plain and section.tier == "protected":
-            yield (key, "password"), _NO_TEXT
-        if _open_to_others(reference, base):
-            yield (key, "password"), "the secret file it names can be read by others; run chmod 600 on it"
+            yield path, _NO_TEXT
+        if open_file := _open_to_others(reference, base):
+            yield path, f"the secret file {open_file} can be read by others; run: chmod 600 {open_file}"
 
 
-def _open_to_others(reference: Reference, base: Path) -> bool:
+def _passwords(section: EnvironmentModel) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every password of a connection that is stated, by its path."""
+    stated = section.connections
+    named: Mapping[str, Mapping[str, Section]] = (
+        {} if stated is None else {"database": stated.database, "redis": stated.redis}
+    )
+    parts: list[tuple[tuple[str | int, ...], Section | None]] = [
+        (("database",), section.database),
+        (("redis",), section.redis),
+        *((("connections", kind, name), part) for kind, entries in named.items() for name, part in entries.items()),
+    ]
+    for path, part in parts:
+        password = getattr(part, "password", None)
+        if isinstance(password, str):
+            yield (*path, "password"), password
+
+
+def _open_to_others(reference: Reference, base: Path) -> Path | None:
+    """The file of a secret that everybody can read."""
     if reference.kind not in ("file", "dotenv"):
-        return False
-    path = reference.body.rpartition("#")[0] if reference.kind == "dotenv" else reference.body
+        return None
+    path = from_base(base, reference.body.rpartition("#")[0] if reference.kind == "dotenv" else reference.body)
     try:
-        return bool(from_base(base, path).stat().st_mode & stat.S_IROTH)
+        return path if path.stat().st_mode & stat.S_IROTH else None
     except OSError:
         # not there (yet), or not ours to see: said when it is needed
-        return False
+        return None
 
 
 def _reference(text: str) -> Reference | None:
@@ -254,15 +281,26 @@ def _reference(text: str) -> Reference | None:
 
 def _overrides(section: EnvironmentModel, base: Path) -> Mapping[str, Json]:
     stated = section.model_dump(
-        mode="json", include={"database", "redis", "queues", "failed", "timezone"}, exclude_unset=True, by_alias=True
+        mode="json",
+        include={"database", "redis", "connections", "queues", "failed", "timezone"},
+        exclude_unset=True,
+        by_alias=True,
     )
     found = cast("dict[str, Json]", {key: value for key, value in stated.items() if value is not None})
-    for key in ("database", "redis"):
-        part = found.get(key)
-        if isinstance(part, dict):
-            if isinstance(part.get("password"), str):
-                part["password"] = anchored(str(part["password"]), base)
-            for name in ("file", "ca"):
-                if isinstance(part.get(name), str):
-                    part[name] = _local(base, str(part[name]))
+    for part in _connections(found):
+        if isinstance(part.get("password"), str):
+            part["password"] = anchored(str(part["password"]), base)
+        for name in ("file", "ca"):
+            if isinstance(part.get(name), str):
+                part[name] = _local(base, str(part[name]))
     return found
+
+
+def _connections(overrides: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """Every stated connection: the short forms, and those by name."""
+    named = overrides.get("connections")
+    kinds = list(named.values()) if isinstance(named, dict) else []
+    whole = [overrides.get("database"), overrides.get("redis")]
+    for part in [*whole, *(entry for kind in kinds if isinstance(kind, dict) for entry in kind.values())]:
+        if isinstance(part, dict):
+            yield part

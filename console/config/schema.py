@@ -16,14 +16,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from console.config.actions import ActionModel, StepModel
-from console.config.kinds import SourceKinds, StepKinds
+from console.config.kinds import ConfigurableSources, params_model
 from console.config.model import ConfigModel
+from console.ports.steps import StepKinds
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 
-def config_schema(kinds: SourceKinds | None = None) -> Schema:
+def config_schema(kinds: ConfigurableSources | None = None) -> Schema:
     """The schema of the configuration file; `kinds` adds the params of sources."""
     sources = dict(kinds or {})
     refs, definitions = _definitions([ConfigModel, *(kind.Params for kind in sources.values())])
@@ -35,12 +36,13 @@ def config_schema(kinds: SourceKinds | None = None) -> Schema:
 
 def action_schema(kinds: StepKinds) -> Schema:
     """The schema of an action file: a step is what every step can say, and exactly one of `kinds`."""
-    refs, definitions = _definitions([ActionModel, StepModel, *(kind.Params for kind in kinds.values())])
+    models = {name: params_model(kind) for name, kind in kinds.items()}
+    refs, definitions = _definitions([ActionModel, StepModel, *models.values()])
     step = definitions["StepModel"]
     names = sorted(kinds)
     for name in names:
         # what a kind takes is its Params; a short form beside it is that model's own business
-        step["properties"][name] = {"description": first_line(kinds[name]), "anyOf": [refs[kinds[name].Params], {}]}
+        step["properties"][name] = {"description": first_line(kinds[name]), "anyOf": [refs[models[name]], {}]}
     step["oneOf"] = [{"required": [name]} for name in names]
     definitions["ActionModel"]["properties"]["steps"]["items"] = {"$ref": "#/$defs/StepModel"}
     return _document("opsconsole action", refs[ActionModel], definitions)

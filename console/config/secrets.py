@@ -19,7 +19,6 @@ from console.config.paths import from_base
 from console.domain.redact import Secret
 from console.errors import InsecureError, OpsconsoleError, RefusedError, UsageError
 
-KINDS = ("env", "file", "cmd", "dotenv", "remote-env", "plain")
 _SCHEME = re.compile(r"(env|file|cmd|dotenv|remote-env|plain|keyring):(.*)", re.DOTALL)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LIMIT = 65536
@@ -62,13 +61,16 @@ def parse_reference(text: str) -> Reference:
 
 
 def anchored(text: str, base: Path) -> str:
-    """The same reference with its path absolute: relative ones are meant from `base`, the configuration's directory."""
+    """The same reference with its path absolute: relative ones are meant from `base`, the directory of the file that
+    holds the reference. ValueError when it is none."""
     reference = parse_reference(text)
     if reference.kind == "file":
         return f"file:{from_base(base, reference.body)}"
     if reference.kind == "dotenv":
         path, key = _split(reference.body)
         return f"dotenv:{from_base(base, path)}#{key}"
+    if reference.kind == "cmd" and "/" in (words := _argv(reference.body))[0]:
+        return f"cmd:{json.dumps([str(from_base(base, words[0])), *words[1:]])}"
     return text
 
 

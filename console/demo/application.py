@@ -27,9 +27,15 @@ MIGRATIONS = (
 NEW_MIGRATION = "2026_11_20_104512_add_index_to_orders"
 _LONGEST_LOG = 8 * 1024 * 1024
 PROGRAMS = {"laravel-worker": 2, "bulk-worker": 1}
-_WORKERS = """\
-php artisan queue:work redis --queue=high,default,notifications --tries=3
-php artisan queue:work database --queue=bulk-actions --timeout=60
+WORKERS = {
+    "laravel-worker": ("queue:work", "redis", "--queue=high,default,notifications", "--tries=3"),
+    "bulk-worker": ("queue:work", "database", "--queue=bulk-actions", "--timeout=60"),
+}
+"""What the processes of each program are started with, behind `php artisan`."""
+_ARTISAN = """\
+#!/usr/bin/env php
+# The demo's `php` stands in for this file. A worker of the demo is a shell that reads it, and waits here.
+while kill -0 "$OPSCONSOLE_DEMO_PID" 2>/dev/null; do sleep 1; done
 """
 _SCHEMA = """
 create table if not exists migrations (id integer primary key autoincrement, migration text, batch integer);
@@ -143,7 +149,7 @@ def archives(root: Path) -> None:
 def _files(version: str, migrations: tuple[str, ...]) -> list[tuple[str, str]]:
     files = [
         ("VERSION", version + "\n"),
-        ("artisan", "#!/usr/bin/env php\n<?php // the demo's `php` stands in for this file\n"),
+        ("artisan", _ARTISAN),
         ("vendor/autoload.php", "<?php\n"),
         ("bootstrap/cache/.gitignore", "*\n"),
         ("public/index.php", "<?php\n"),
@@ -212,6 +218,7 @@ def _programs(environment: DemoEnvironment, host: str) -> None:
         script = binaries / command
         variables = {
             "OPSCONSOLE_DEMO_HOST": str(environment.home(host)),
+            "OPSCONSOLE_DEMO_HOSTS": ":".join(str(environment.home(each)) for each in environment.hosts),
             "OPSCONSOLE_DEMO_DATABASE": str(environment.database),
             "OPSCONSOLE_DEMO_PID": str(os.getpid()),
             # A console that is found by this variable must be found by its stand-ins too.
@@ -221,13 +228,14 @@ def _programs(environment: DemoEnvironment, host: str) -> None:
         _write(script, f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} -m console.demo.{module} "$@"\n')
         script.chmod(0o700)
     # The host's processes are this machine's: what others run on it are no workers of the demo.
-    _write(binaries / "ps", f"#!/bin/sh\ncat <<'END'\n{_WORKERS}END\n")
+    listed = "".join(f"php artisan {' '.join(words)}\n" for words in WORKERS.values())
+    _write(binaries / "ps", f"#!/bin/sh\ncat <<'END'\n{listed}END\n")
     (binaries / "ps").chmod(0o700)
     state = environment.home(host) / "supervisor.json"
     if not state.exists():
         now = int(time.time())
         programs = {
-            f"{name}:{name}_{number:02d}": {"state": "RUNNING", "pid": os.getpid() + number + 1, "since": now}
+            f"{name}:{name}_{number:02d}": {"state": "RUNNING", "pid": 0, "since": now}
             for name, count in PROGRAMS.items()
             for number in range(count)
         }

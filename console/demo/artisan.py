@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from console.demo.application import MIGRATIONS
+from console.demo.supervisor import renew
 
 _CACHES = {
     "config:cache": "Configuration cached successfully!",
@@ -37,6 +38,9 @@ _CACHES = {
 
 def main(arguments: list[str]) -> int:
     """Runs `php ARGUMENTS`; the exit code."""
+    if arguments and arguments[0] == "-m":
+        sys.stdout.write("[PHP Modules]\npcntl\n")
+        return 0
     if arguments and arguments[0] == "-v":
         sys.stdout.write("PHP 8.2.0 (a stand-in of the demo)\n")
         return 0
@@ -48,6 +52,10 @@ def main(arguments: list[str]) -> int:
     if command in _CACHES:
         time.sleep(0.15)
         sys.stdout.write(_CACHES[command] + "\n")
+        if command == "queue:restart":
+            # The cache is shared, so the workers of every host hear it.
+            for home in os.environ["OPSCONSOLE_DEMO_HOSTS"].split(":"):
+                renew(Path(home), int(os.environ["OPSCONSOLE_DEMO_PID"]))
         return 0
     handlers = {
         "--version": _version,
@@ -68,9 +76,51 @@ def main(arguments: list[str]) -> int:
 
 
 def _program(_arguments: list[str]) -> int:
-    # What a console pipes in is a PHP program; the answers it asks for stand in the application's .env all the same.
-    sys.stderr.write("the demo's php runs artisan only\n")
-    return 127
+    """A PHP program on standard input. The only one that gets an answer asks for the application's configuration."""
+    sys.stdin.read()
+    if "OPSCONSOLE_CACHED" not in os.environ:
+        sys.stderr.write("the demo's php runs artisan only\n")
+        return 127
+    document = {"origin": "php", "config": _configuration(), "laravel": "8.83.27", "env": "read", "env_file": ".env"}
+    sys.stdout.write(f"\n{os.environ['OPSCONSOLE_NONCE']} probe\n{json.dumps(document)}\n")
+    return 0
+
+
+def _configuration() -> dict[str, object]:
+    """What the application's `config/*.php` would come to, had it any."""
+    env = _env()
+    server = {"host": env["REDIS_HOST"], "port": env["REDIS_PORT"], "password": env["REDIS_PASSWORD"]}
+    queue = {"queue": "default", "retry_after": 90}
+    return {
+        "app": {"env": env["APP_ENV"], "key": env["APP_KEY"], "timezone": "UTC"},
+        "database": {
+            "default": "sqlite",
+            "connections": {"sqlite": {"driver": "sqlite", "database": env["DB_DATABASE"]}},
+            "redis": {
+                "options": {"prefix": env["REDIS_PREFIX"]},
+                "default": {**server, "database": env["REDIS_DB"]},
+                "cache": {**server, "database": env["REDIS_CACHE_DB"]},
+            },
+        },
+        "queue": {
+            "default": "redis",
+            "connections": {
+                "database": {**queue, "driver": "database", "table": "jobs"},
+                "redis": {**queue, "driver": "redis", "connection": "default", "block_for": None},
+            },
+            "failed": {"driver": env["QUEUE_FAILED_DRIVER"], "database": "sqlite", "table": "failed_jobs"},
+            "batching": {"database": "sqlite", "table": "job_batches"},
+        },
+        "cache": {
+            "default": "redis",
+            "prefix": "shop_cache",
+            "stores": {
+                "redis": {"driver": "redis", "connection": "cache"},
+                "database": {"driver": "database", "table": "cache"},
+                "file": {"driver": "file", "path": str(Path.cwd() / "storage/framework/cache/data")},
+            },
+        },
+    }
 
 
 def _env() -> dict[str, str]:

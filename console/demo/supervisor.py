@@ -1,53 +1,88 @@
 """The demo's `supervisorctl`: status, start, stop and restart of the programs that a host's state file lists.
 
-Owns the text and exit codes of the real tool for those verbs. Must not start anything: the demo's load looks at the
-same file to decide whether jobs are worked.
+Owns the text and exit codes of the real tool for those verbs, and that a program that runs has a process: one that has
+left is started again at the next call. The demo's load looks at the same file to decide whether jobs are worked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from console.demo.workers import end, lives, start
+
+Programs = dict[str, dict[str, Any]]
 
 
 def main(arguments: list[str]) -> int:
     """Runs one verb; the real tool's exit code (3 from `status` when a program is not running)."""
-    file = Path(os.environ["OPSCONSOLE_DEMO_HOST"]) / "supervisor.json"
     verb, names = (arguments[0], arguments[1:]) if arguments else ("status", [])
-    with file.open("r+") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        programs: dict[str, dict[str, Any]] = json.load(handle)
+    home, world = Path(os.environ["OPSCONSOLE_DEMO_HOST"]), int(os.environ["OPSCONSOLE_DEMO_PID"])
+    if verb in ("reread", "update"):
+        sys.stdout.write("No config updates to processes\n" if verb == "reread" else "")
+        return 0
+    with _programs(home, world) as programs:
         if verb == "status":
             return _status(programs, names)
         if verb == "pid":
             return _pid(programs, names)
-        if verb in ("reread", "update"):
-            sys.stdout.write("No config updates to processes\n" if verb == "reread" else "")
-            return 0
-        if verb not in ("start", "stop", "restart"):
-            sys.stdout.write(f"*** Unknown syntax: {' '.join(arguments)}\n")
-            return 1
-        code = _change(programs, verb, names)
-        handle.seek(0)
-        handle.truncate()
-        json.dump(programs, handle)
-        return code
+        if verb in ("start", "stop", "restart"):
+            return _change(programs, verb, names, home, world)
+    sys.stdout.write(f"*** Unknown syntax: {' '.join(arguments)}\n")
+    return 1
 
 
-def _matching(programs: dict[str, dict[str, Any]], name: str) -> list[str]:
+def renew(home: Path, world: int) -> None:
+    """Every running program of a host gets a new process, as after the framework's restart signal."""
+    with _programs(home, world) as programs:
+        for program in programs.values():
+            end(home, program["pid"])
+    revive(home, world)
+
+
+def revive(home: Path, world: int) -> None:
+    """Every program that is to run has a process."""
+    with _programs(home, world):
+        pass
+
+
+@contextlib.contextmanager
+def _programs(home: Path, world: int) -> Iterator[Programs]:
+    """The host's programs, alone; what is changed in them is kept."""
+    with (home / "supervisor.json").open("r+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        before = handle.read()
+        programs: Programs = json.loads(before)
+        for full, program in programs.items():
+            if program["state"] == "RUNNING" and not lives(home, program["pid"]):
+                program.update(_started(home, full, world))
+        yield programs
+        after = json.dumps(programs)
+        if after != before:
+            handle.seek(0)
+            handle.truncate()
+            handle.write(after)
+
+
+def _started(home: Path, full: str, world: int) -> dict[str, Any]:
+    return {"state": "RUNNING", "pid": start(home, full, world), "since": int(time.time())}
+
+
+def _matching(programs: Programs, name: str) -> list[str]:
     if name == "all":
         return list(programs)
     group = name.removesuffix("*").removesuffix(":")
     return [full for full in programs if full == name or (full.split(":")[0] == group and ":" in full)]
 
 
-def _pid(programs: dict[str, dict[str, Any]], names: list[str]) -> int:
+def _pid(programs: Programs, names: list[str]) -> int:
     """supervisord's own without a name, else each program's."""
     if not names:
         sys.stdout.write(f"{os.environ['OPSCONSOLE_DEMO_PID']}\n")
@@ -63,7 +98,7 @@ def _pid(programs: dict[str, dict[str, Any]], names: list[str]) -> int:
     return code
 
 
-def _status(programs: dict[str, dict[str, Any]], names: list[str]) -> int:
+def _status(programs: Programs, names: list[str]) -> int:
     wanted = [full for name in names for full in _matching(programs, name)] if names else list(programs)
     code = 0
     for full in wanted:
@@ -81,7 +116,7 @@ def _status(programs: dict[str, dict[str, Any]], names: list[str]) -> int:
     return code
 
 
-def _change(programs: dict[str, dict[str, Any]], verb: str, names: list[str]) -> int:
+def _change(programs: Programs, verb: str, names: list[str], home: Path, world: int) -> int:
     code = 0
     for name in names:
         found = _matching(programs, name)
@@ -90,10 +125,12 @@ def _change(programs: dict[str, dict[str, Any]], verb: str, names: list[str]) ->
             code = 1
         for full in found:
             if verb in ("stop", "restart") and programs[full]["state"] == "RUNNING":
+                end(home, programs[full]["pid"])
                 programs[full] |= {"state": "STOPPED"}
                 sys.stdout.write(f"{full}: stopped\n")
             if verb in ("start", "restart"):
-                programs[full] |= {"state": "RUNNING", "pid": random.randint(2000, 60000), "since": int(time.time())}  # noqa: S311
+                if programs[full]["state"] != "RUNNING":
+                    programs[full] |= _started(home, full, world)
                 sys.stdout.write(f"{full}: started\n")
     return code
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.errors import OpsconsoleError, UsageError
-from console.services.leases import start_time, surely_gone
+from console.own_directories import make_directory
+from console.services.runs.leases import start_time, surely_gone
 
 if TYPE_CHECKING:
     from console.store.database import Database
@@ -31,7 +32,7 @@ def claim(root: Path) -> None:
     if root.is_dir() and any(root.iterdir()) and not (root / START_LOCK).exists():
         raise UsageError(f"{root} holds something else.", done="Nothing was changed.", fix="Name an empty directory.")
     for folder in (root, root / "users", root / "state"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(folder)
         if folder.stat().st_uid != os.geteuid():
             raise UsageError(f"{folder} belongs to somebody else.", done="Nothing was changed.", fix="Use --dir.")
         folder.chmod(0o700)
@@ -94,7 +95,7 @@ def living_users(root: Path) -> int:
     return count
 
 
-class Runners:
+class DemoRunners:
     """The runners of the demo's state database. For one thread."""
 
     def __init__(self, state: Path) -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from console.demo.announcement import announce, unannounce
 from console.demo.application import DemoEnvironment, archives, environments, lay_out
 from console.demo.configuration import write_configuration
 from console.demo.endpoints import Endpoints
-from console.demo.starting import announce, unannounce
-from console.demo.users import START_LOCK, WORLD_LOCK, Runners, living_users, locked
+from console.demo.supervisor import revive
+from console.demo.users import START_LOCK, WORLD_LOCK, DemoRunners, living_users, locked
 
 if TYPE_CHECKING:
     from console.demo.load import Load
@@ -44,6 +45,8 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"another world serves {root}\n")
             return _BUSY
         lock = (root / WORLD_LOCK).stat().st_ino
+        # A killed world leaves its announcement: whoever waits for this world must not take the old one for it.
+        unannounce(root)
         world = _start(root)
         announce(root, world.config)
         _serve_while_used(root, lock, world.hosts, stop)
@@ -86,6 +89,8 @@ def _start(root: Path) -> _World:
         urls[environment.name] = web.url
         lay_out(environment, redis_port=redis_port, redis_password="", url=web.url)
         loads.append(Load(environment, redis_port=redis_port, seed=number))
+        for host in environment.hosts:
+            revive(environment.home(host), os.getpid())
         hosts += _serve_hosts(endpoints, environment, redis_port)
     endpoints.save()
     (root / "ssh" / "known_hosts").write_text("".join(host.known_hosts_line() + "\n" for host in hosts))
@@ -136,7 +141,7 @@ class _Connected(Protocol):
 
 
 def _serve_while_used(root: Path, lock: int, hosts: Sequence[_Connected], stop: threading.Event) -> None:
-    runners = Runners(root / "state")
+    runners = DemoRunners(root / "state")
 
     def used() -> bool:
         return bool(living_users(root)) or any(host.in_use() for host in hosts) or runners.any_alive()

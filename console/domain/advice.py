@@ -6,13 +6,14 @@ Owns the sentences shown beside such a command. Must not refuse anything: plans 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 
+from console.domain.console_words import abbreviates, candidates, words_of
 from console.domain.dangers import refusals
+from console.domain.shell_commands import script_commands
 
-_SEPARATORS = re.compile(r"&&|\|\||[;|\n]")
-_PREFIXES = frozenset({"sudo", "exec", "time", "nohup", "$", "#", ">"})
+_PROMPT = re.compile(r"^[ \t]*[$>%][ \t]+", re.MULTILINE)
+_PREFIXES = frozenset({"sudo", "exec", "time", "nohup"})
 _ONE_ARGUMENT = 20_000
 
 Arguments = Sequence[str]
@@ -35,12 +36,9 @@ def advise(command: str) -> str:
 
 
 def _commands(text: str) -> Iterator[list[str]]:
-    for piece in _SEPARATORS.split(text):
-        try:
-            words = shlex.split(piece, comments=True)
-        except ValueError:
-            words = piece.split()
-        if re.match(r"[-*/,0-9]+( +[-*/,0-9A-Za-z]+){4} ", piece.strip()):
+    for command in script_commands(_PROMPT.sub("", text)):
+        words = command
+        if re.match(r"[-*/,0-9]+( [-*/,0-9A-Za-z]+){4} ", " ".join(words)):
             words = words[5:]  # a crontab line
         while words and (words[0] in _PREFIXES or re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*", words[0])):
             words = words[1:]
@@ -50,25 +48,26 @@ def _commands(text: str) -> Iterator[list[str]]:
 
 def _of_one(words: Arguments, earlier: Sequence[Arguments]) -> Iterator[str]:
     name = words[0].rsplit("/", 1)[-1]
-    artisan = next((index for index, word in enumerate(words) if word.rsplit("/", 1)[-1] == "artisan"), None)
-    if artisan is not None:
-        rest = words[artisan + 1 :]
-        yield from refusals(words)
+    yield from refusals(words)
+    for rest in words_of(words, "artisan"):
         yield from _artisan(rest, earlier)
-    elif name == "tail" and any(re.fullmatch(r"-\w*[fF]\w*|--follow.*", word) for word in words[1:]):
+    if name == "tail" and any(re.fullmatch(r"-\w*[fF]\w*|--follow.*", word) for word in words[1:]):
         yield "Lines are lost when the file is renamed under a running worker; `opsconsole logs --follow` keeps them."
-    else:
-        yield from refusals(words)
-        if name.startswith("mysql") and any(re.match(r"-p.|--password=.", word) for word in words[1:]):
-            yield "Every user of the host can read a password on a command line."
-        if name == "supervisorctl" and "status" in words:
-            yield "It ends with status 3 when any program is down: that is an answer, not an error."
+    if name.startswith("mysql") and any(re.match(r"-p.|--password=.", word) for word in words[1:]):
+        yield "Every user of the host can read a password on a command line."
+    if name == "supervisorctl" and "status" in words:
+        yield "It ends with status 3 when any program is down: that is an answer, not an error."
 
 
 def _artisan(rest: Arguments, earlier: Sequence[Arguments]) -> Iterator[str]:
-    command = next((word for word in rest if not word.startswith("-")), "")
+    places = candidates(rest)
+    if not places:
+        return
+    # Of several readings the last is the command: what stands before it is the value of an option.
+    at = places[-1]
+    command = rest[at] if rest[at] in _RULES else next((name for name in _RULES if abbreviates(rest[at], name)), "")
     options = [word for word in rest if word.startswith("-")]
-    arguments = [word for word in rest if not word.startswith("-")][1:]
+    arguments = [word for word in rest[at + 1 :] if not word.startswith("-")]
     rule = _RULES.get(command)
     if rule is not None:
         yield from rule(options, arguments)

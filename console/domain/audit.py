@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import overload
 
 from console.domain.codec import decode, encode
 from console.domain.documents import canonical
@@ -42,6 +43,24 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditPage(Sequence[AuditEntry]):
+    """Some entries, oldest first. `bound` says what is left out of them, and is empty when nothing is."""
+
+    entries: tuple[AuditEntry, ...]
+    bound: str = ""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, place: int) -> AuditEntry: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[AuditEntry, ...]: ...
+    def __getitem__(self, place: int | slice) -> AuditEntry | tuple[AuditEntry, ...]:
+        return self.entries[place]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """An entry at rest: its number, its canonical body and the hash over the hash before and the body."""
 
@@ -61,7 +80,7 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ChainVerdict:
     """What verifying found. `problems` is empty for a sound chain. `witnessed` is the highest entry that a witness of
     this chain confirms, 0 for none; `unwitnessed_since` is the time of the first entry above it."""
 
@@ -99,7 +118,7 @@ def link(before: str, text: str) -> str:
 
 def verify(
     chain: str, rows: Iterable[AuditRow], head: Witness | None = None, witnesses: Sequence[Witness] = ()
-) -> Verdict:
+) -> ChainVerdict:
     """Follows the chain from its first entry. `head` is the database's own note of the newest entry.
 
     Finds edits, deletions and reorderings by itself; truncation and recomputed chains against `witnesses`.
@@ -131,7 +150,7 @@ def verify(
             what = "is gone" if witness.seq not in hashes else "is not the one witnessed"
             problems.append(f"entry {witness.seq} {what} ({witness.place or 'a witness'})")
     open_times = [at for seq, at in sorted(times.items()) if seq > confirmed]
-    return Verdict(
+    return ChainVerdict(
         entries=len(hashes),
         head=before if newest else "",
         problems=tuple(problems),

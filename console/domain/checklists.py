@@ -1,4 +1,4 @@
-"""Checklists: confirmations in order, marks on them, and one live walk through them.
+"""Checklists: confirmations in order, marks on them, and the session that the marks belong to.
 
 Owns the values and how marks fold into an item's state. Must not parse Markdown (`formats.markdown` does) nor store.
 """
@@ -66,7 +66,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One live walk through a checklist by any number of operators. `closed_at` is None while it is open."""
+    """One use of a checklist by any number of operators, from its first mark to its closing. `closed_at` is None
+    while it is open."""
 
     id: int
     environment: str

@@ -19,6 +19,9 @@ from console.domain.documents import Json
 from console.domain.untrusted import Raw
 
 T = TypeVar("T")
+LATER: Mapping[str, bool] = {"later": True}
+"""The metadata of a field that was added when documents with a hash were stored already: it is left out while it has
+its default, so that their hashes stay the same."""
 
 
 def time_text(at: datetime) -> str:
@@ -58,6 +61,11 @@ def _fields(kind: type[Any]) -> Mapping[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
+@cache
+def _later(kind: type[Any]) -> Mapping[str, Any]:
+    return {field.name: field.default for field in dataclasses.fields(kind) if field.metadata.get("later")}
+
+
 def _optional(kind: Any) -> Any:
     """The one real type of `X | None`; None for anything else."""
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
@@ -77,10 +85,12 @@ def _encode(kind: Any, value: Any) -> Json:
         return {str(key): _encode(args[1], each) for key, each in value.items()}
     if kind is Raw:
         return Raw.exact(value)
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        later = _later(kind)
         return {
-            field.name: _encode(hints[field.name], getattr(value, field.name)) for field in dataclasses.fields(kind)
+            name: _encode(hint, getattr(value, name))
+            for name, hint in _fields(kind).items()
+            if name not in later or getattr(value, name) != later[name]
         }
     if kind is datetime:
         return time_text(value)

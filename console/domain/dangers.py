@@ -1,54 +1,52 @@
 """Commands that no plan carries out on a protected environment, and how loudly the others are named.
 
-Owns the list of refused commands and the reading of argv lists and scripts against it.
-Must not run nor resolve anything.
+Owns the list of refused commands, and judges argv lists and scripts by the commands that would run. Must not run nor
+resolve anything, nor know how a shell or a console splits its words.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 
+from console.domain.console_words import abbreviates, candidates, runs, words_of
 from console.domain.runs import Danger
+from console.domain.shell_commands import commands_of, script_commands
 
-_ARTISAN = frozenset(
-    {
-        "migrate:fresh",
-        "migrate:refresh",
-        "migrate:reset",
-        "db:wipe",
-        "db:seed",
-        "key:generate",
-        "test",
-        "queue:listen",
-        "serve",
-    }
+_ARTISAN = (
+    "migrate:fresh",
+    "migrate:refresh",
+    "migrate:reset",
+    "db:wipe",
+    "db:seed",
+    "key:generate",
+    "test",
+    "queue:listen",
+    "serve",
 )
-_COMPOSER = frozenset({"test", "format", "update", "upgrade"})
-_DESTRUCTIVE = frozenset(
-    {"queue:flush", "queue:clear", "queue:forget", "migrate:rollback", "horizon:clear", "cache:clear"}
+_COMPOSER = ("test", "format", "update", "upgrade")
+_SCRIPTS = ("test", "format")
+_DESTRUCTIVE = (
+    "queue:flush",
+    "queue:clear",
+    "queue:forget",
+    "migrate:rollback",
+    "horizon:clear",
+    "cache:clear",
 )
 _HARMLESS = re.compile(
     r"(?:[a-z-]+:(?:cache|status|list)|about|env|list|--version|optimize|queue:monitor|queue:failed)\Z"
 )
-_BREAKS = re.compile(r"(?:&&|\|\||[;&|\n(){}`]|\$\()")
+_CHANGES = ("restart", "stop", "start", "signal")
 
 
 def refusals(argv: Sequence[str]) -> tuple[str, ...]:
-    """Why this command is refused on a protected environment, one sentence each; empty when it is not."""
-    words = [word.rsplit("/", 1)[-1] for word in argv]
-    found: list[str] = []
-    if "artisan" in words:
-        found += _artisan(argv[words.index("artisan") + 1 :])
-    if "composer" in words or "composer.phar" in words:
-        name = "composer" if "composer" in words else "composer.phar"
-        command = _first(argv[words.index(name) + 1 :])
-        if command in _COMPOSER:
-            found.append(f"`composer {command}` changes or tests code in place.")
-    if "supervisorctl" in words and _has_restart_all(argv[words.index("supervisorctl") + 1 :]):
-        found.append("`supervisorctl … all` reaches programs of other applications; use `service: {restart: workers}`.")
-    return tuple(found)
+    """Why this command is refused on a protected environment, one sentence each; empty when it is not.
+
+    What runs a command for somebody else (`sudo`, `env`, `timeout`, `php -d x`) hides nothing: every word that names a
+    program counts, and a word that holds a script of its own (`sh -c "…"`) is read as one.
+    """
+    return tuple(dict.fromkeys(why for command in commands_of(argv) for why in _refused(command)))
 
 
 def artisan_refusals(argv: Sequence[str]) -> tuple[str, ...]:
@@ -57,72 +55,58 @@ def artisan_refusals(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def script_refusals(script: str) -> tuple[str, ...]:
-    """The same for a shell script, command by command; what cannot be split is read word by word."""
-    found: list[str] = []
-    for piece in _BREAKS.split(script):
-        try:
-            words = shlex.split(piece, comments=True)
-        except ValueError:
-            # A quote that a split tore apart: better one refusal too many than one hidden command.
-            words = [word.strip("'\"") for word in piece.split()]
-        # `sh -c "artisan db:wipe"` hides a command in one word.
-        for word in words:
-            if " " in word:
-                found += script_refusals(word)
-        found += refusals(words)
-    return tuple(dict.fromkeys(found))
+    """The same for a shell script, command by command."""
+    return tuple(dict.fromkeys(why for command in script_commands(script) for why in _refused(command)))
+
+
+def _refused(command: Sequence[str]) -> list[str]:
+    found = [why for rest in words_of(command, "artisan") for why in _artisan(rest)]
+    found += [why for rest in words_of(command, "composer", "composer.phar") for why in _composer(rest)]
+    if any(_reaches_all(rest) for rest in words_of(command, "supervisorctl")):
+        found.append("`supervisorctl … all` reaches programs of other applications; use `service: {restart: workers}`.")
+    return found
 
 
 def artisan_danger(argv: Sequence[str]) -> Danger:
     """How loudly an artisan command is named."""
-    command = _first(argv)
-    if command in _DESTRUCTIVE or command in _ARTISAN:
+    if runs(argv, *_DESTRUCTIVE, *_ARTISAN):
         return Danger.DESTRUCTIVE
-    return Danger.SAFE if _HARMLESS.match(command) else Danger.CAUTION
+    return Danger.SAFE if any(_HARMLESS.match(argv[at]) for at in candidates(argv)) else Danger.CAUTION
 
 
 def empties_cache(argvs: Iterable[Sequence[str]]) -> bool:
     """Whether any of these artisan commands empties the application's cache store."""
     return any(
-        _first(argv) == "cache:clear"
-        or (
-            _first(argv) == "optimize:clear"
-            and not any(word.startswith("--except") and "cache" in word for word in argv)
-        )
+        runs(argv, "cache:clear")
+        or (runs(argv, "optimize:clear") and not any(word.startswith("--except") and "cache" in word for word in argv))
         for argv in argvs
     )
 
 
 def _artisan(argv: Sequence[str]) -> list[str]:
     found = [
-        f"`artisan {command}` destroys data or never belongs on a protected environment."
-        for command in _candidates(argv)
-        if any(_abbreviates(command, name) for name in _ARTISAN)
+        f"`artisan {argv[at]}` destroys data or never belongs on a protected environment."
+        for at in candidates(argv)
+        if any(abbreviates(argv[at], name) for name in _ARTISAN)
     ]
     if any(word == "--seed" or word.startswith(("--seed=", "--seeder")) for word in argv):
         found.append("`--seed` writes test data.")
     return found
 
 
-def _candidates(argv: Sequence[str]) -> Sequence[str]:
-    """The words that may be the command: `--env production db:wipe` names it second."""
-    plain = [word for word in argv if not word.startswith("-")]
-    before = argv[: argv.index(plain[0])] if plain else ()
-    return plain[:2] if any("=" not in word for word in before) else plain[:1]
+def _composer(argv: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for at in candidates(argv):
+        word, rest = argv[at], argv[at + 1 :]
+        if any(abbreviates(word, name) for name in _COMPOSER):
+            found.append(f"`composer {word}` changes or tests code in place.")
+        elif abbreviates(word, "global"):
+            found += _composer(rest)
+        elif abbreviates(word, "run-script") or abbreviates(word, "exec"):
+            named = [rest[index] for index in candidates(rest)]
+            found += [f"`composer {word} {name}` changes or tests code in place." for name in named if name in _SCRIPTS]
+    return found
 
 
-def _abbreviates(word: str, name: str) -> bool:
-    """Whether artisan would take the word for the command: it knows beginnings of each part, in either case."""
-    parts, wanted = word.lower().split(":"), name.split(":")
-    return len(parts) == len(wanted) and all(
-        part and whole.startswith(part) for part, whole in zip(parts, wanted, strict=True)
-    )
-
-
-def _first(argv: Sequence[str]) -> str:
-    return next((word for word in argv if not word.startswith("-")), "")
-
-
-def _has_restart_all(argv: Sequence[str]) -> bool:
-    words = [word for word in argv if not word.startswith("-")]
-    return len(words) > 1 and words[0] in ("restart", "stop", "start", "signal") and "all" in words[1:]
+def _reaches_all(argv: Sequence[str]) -> bool:
+    return any(argv[at] in _CHANGES and "all" in argv[at + 1 :] for at in candidates(argv))

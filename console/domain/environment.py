@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from console.domain.documents import Json
 from console.domain.health import ProbeSpec
+from console.domain.origins import Origin, Origins, weakest
 from console.domain.redact import Secret
 
 
@@ -53,11 +54,13 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSource:
-    """Where a deploy takes code from: a git URL with a default ref, or a tar archive on this machine."""
+    """Where a deploy takes code from: a git URL with a default ref, or a tar archive on this machine. `without` names
+    parts of the code that the application does not want: `submodules`, `lfs`."""
 
     git: str = ""
     ref: str = ""
     archive: str = ""
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,8 @@ class Via(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlTarget:
     """One SQL database. `driver` is mysql, pgsql or sqlite; `file` is for sqlite only; `prefix` is the tables'; `ca` is
-    a PEM file on this machine, for an address that is dialled from here."""
+    a PEM file on this machine, for an address that is dialled from here. `timezone` is what the application sets for
+    its sessions (`+00:00`, `Europe/Berlin`), empty where it leaves the server's."""
 
     driver: str
     host: str = ""
@@ -119,6 +123,14 @@ class SqlTarget:
     prefix: str = ""
     via: Via = Via.HOST
     ca: str = ""
+    timezone: str = ""
+
+    @property
+    def address(self) -> str:
+        """`name@host:port`, `name@socket`, or the file for SQLite."""
+        if self.driver == "sqlite":
+            return self.file
+        return f"{self.database}@{f'{self.host}:{self.port}' if self.host else self.socket}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +146,19 @@ class RedisTarget:
     prefix: str = ""
     via: Via = Via.HOST
 
+    @property
+    def address(self) -> str:
+        """`host:port/database`, or `socket/database`."""
+        return f"{f'{self.host}:{self.port}' if self.host else self.socket}/{self.database}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueConnection:
-    """One of Laravel's queue connections: `driver` is database or redis, `target` names the SQL or Redis connection."""
+    """One of Laravel's queue connections: `driver` is database or redis, `target` names the SQL or Redis connection.
+
+    `block_for` is how many seconds a Redis worker waits for a job (0 means without end), None where it asks instead.
+    `members` are the connections that a failover hands its jobs to. `stated`: our configuration says something of it.
+    """
 
     name: str
     driver: str
@@ -145,15 +166,37 @@ class QueueConnection:
     table: str = "jobs"
     queue: str = "default"
     retry_after: int = 90
+    block_for: int | None = None
     names: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStore:
+    """One of Laravel's cache stores. `connection` names the SQL or Redis connection, `table` is the database driver's,
+    `path` the file driver's on the host; `prefix` is what the store puts before each key, after the connection's own.
+    """
+
+    name: str
+    driver: str
+    connection: str = ""
+    table: str = ""
+    path: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFacts:
     """What an application says of itself: read from its host by discovery, overridden by the config.
 
-    `sql` and `redis` are keyed by Laravel's connection names. `timezone` is the application's, in which `failed_at` is
+    `sql` and `redis` are keyed by Laravel's connection names, `caches` by its stores' names. `redis_clusters` are the
+    names of Redis connections that are clusters and so not in `redis`; `queues_off` are the queue connections that our
+    configuration switches off, and they are not in `queues`. `timezone` is the application's, in which `failed_at` is
     written. `failed_driver` is `database-uuids`, `database`, or something this console cannot read.
+    `maintenance_driver` is `file` or `cache`, and then `maintenance_store` names the cache store. `app_key_hash` is
+    empty for an application without a key. `origins` tells on what each fact stands; `problem` says why PHP could not
+    be asked (empty when it answered), and `unbooted` that it was asked and failed.
     """
 
     laravel: str
@@ -172,28 +215,43 @@ class AppFacts:
     default_sql: str
     cache_store: str = ""
     cache_redis: str = ""
+    caches: Mapping[str, CacheStore] = field(default_factory=dict)
+    maintenance_driver: str = "file"
+    maintenance_store: str = ""
+    origins: Origins = field(default_factory=Origins)
+    problem: str = ""
+    unbooted: bool = False
+    redis_clusters: tuple[str, ...] = ()
+    queues_off: tuple[str, ...] = ()
 
     @property
     def database(self) -> str:
         """The identity's `name@host:port`, or the file for SQLite."""
         target = self.sql.get(self.default_sql)
+        return target.address if target is not None else ""
+
+    def sql_origin(self, name: str) -> Origin:
+        """On what the place of an SQL database stands: its host or socket and its name, or its file."""
+        target = self.sql.get(name)
         if target is None:
-            return ""
-        if target.driver == "sqlite":
-            return target.file
-        return (
-            f"{target.database}@{target.host or target.socket}:{target.port}"
-            if target.host
-            else (f"{target.database}@{target.socket}")
-        )
+            return Origin.UNKNOWN
+        where = ("file",) if target.driver == "sqlite" else ("database", "host" if target.host else "socket")
+        return self.origins.weakest(*(f"sql.{name}.{part}" for part in where))
 
+    def redis_origin(self, name: str) -> Origin:
+        """On what the place of a Redis stands: its host or its socket."""
+        target = self.redis.get(name)
+        if target is None:
+            return Origin.UNKNOWN
+        return self.origins.of(f"redis.{name}.{'host' if target.host else 'socket'}")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFile:
-    """One file to follow, absolute on its host."""
-
-    host: str
-    path: str
+    @property
+    def database_origin(self) -> Origin:
+        """On what `database` stands: the weakest of its parts."""
+        name = self.default_sql
+        target = self.sql.get(name)
+        port = (self.origins.of(f"sql.{name}.port"),) if target is not None and target.host else ()
+        return weakest((self.origins.of("default_sql"), self.sql_origin(name), *port))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

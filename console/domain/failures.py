@@ -1,25 +1,34 @@
-"""Failed jobs: the row, its decoded payload, its exception chain, and pages of them.
+"""Failed jobs: the row, its decoded payload, pages of them, and their causes.
 
-Owns the values and the pure parsing of payload and exception text. Must not query.
+Owns the values and the pure parsing of payloads. Must not query.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from console.domain import php
+from console.domain.counts import Count
 from console.domain.documents import Json
+from console.domain.exception_text import Thrown
 from console.domain.untrusted import Raw
+
+LOOKED_BACK = 1000
+"""Newest failures among which those of the last hour are counted."""
+_CONTEXT = "illuminate:log:context"
+_HIDDEN = "[hidden by the application]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedJob:
     """The head of one row. `job` is the class that did the work (wrappers looked through); `exception_class` and
-    `message` belong to the exception the job threw; `failed_at` is UTC."""
+    `message` belong to the exception the job threw; `failed_at` is UTC. `uuid` is empty for a row that was written
+    before the application had uuids."""
 
     uuid: str
     id: int
@@ -30,15 +39,34 @@ class FailedJob:
     message: Raw
     failed_at: datetime | None
 
+    @property
+    def name(self) -> str:
+        """What it is asked for by: its uuid, or the row's number."""
+        return self.uuid or str(self.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedPage:
-    """Newest first. `next` is the id to continue below, None at the end. `total` may be an estimate."""
+    """Newest first, from below the id `below` on (None: from the newest). `next` is the id to continue below, None at
+    the end. `total` may be an estimate; of a filter it is what was found among the `looked` rows that were looked at.
+    """
 
     total: int
     total_is_exact: bool
     next: int | None
     jobs: tuple[FailedJob, ...]
+    below: int | None = None
+    looked: int = 0
+
+    @property
+    def count(self) -> Count:
+        """How many there are, and whether that is all."""
+        if self.total_is_exact:
+            return Count(self.total)
+        if self.looked:
+            which = "newest rows" if self.below is None else f"rows below id {self.below}"
+            return Count.at_least(self.total, f"of the {self.looked:,} {which}")
+        return Count.about(self.total, "too many to count at each read: counted a while ago, or the server's estimate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +76,12 @@ class FailedSummary:
     page: FailedPage
     since_hour: int | None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One line of a stack trace; `vendor` when it lies outside the application."""
-
-    number: int
-    location: Raw
-    call: Raw
-    vendor: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thrown:
-    """One exception of a chain."""
-
-    exception_class: Raw
-    message: Raw
-    location: Raw
-    frames: tuple[Frame, ...]
+    @property
+    def recent(self) -> Count:
+        """How many came within the last hour, and whether that is all."""
+        if self.since_hour is None:
+            return Count.at_least(LOOKED_BACK, f"all of the newest {LOOKED_BACK:,} failed within the last hour")
+        return Count(self.since_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +113,8 @@ class FailedFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedGroup:
-    """Failures that share a signature. `job`, `exception_class` and `message` are the newest one's."""
+    """Failures that share a signature. `job`, `exception_class` and `message` are the newest one's. `among` says among
+    how many newest failures they were counted, 0 when these are all there are; `names` are those of their jobs."""
 
     signature: str
     job: Raw
@@ -107,7 +123,13 @@ class FailedGroup:
     count: int
     first_seen: datetime | None
     last_seen: datetime | None
-    uuids: tuple[str, ...]
+    names: tuple[str, ...]
+    among: int = 0
+
+    @property
+    def counted(self) -> Count:
+        """How many they are, and whether there may be more."""
+        return Count.at_least(self.count, f"of the newest {self.among:,}" if self.among else "")
 
 
 # --- payload ---------------------------------------------------------------------------------------------------------
@@ -124,7 +146,8 @@ _UNKNOWN = Raw(b"?")
 
 
 def decode_payload(text: Raw) -> tuple[Json, Json]:
-    """A payload's JSON and what the PHP reader made of its `data.command`; None for what is not there.
+    """A payload's JSON and what the PHP reader made of its `data.command`; None for what is not there. What Laravel's
+    context keeps hidden is not in it.
 
     Never raises: a payload that is not JSON is None, an encrypted command is `{"@encrypted": BYTES}`, one that cannot
     be read is `{"@unreadable": WHY}`.
@@ -133,7 +156,22 @@ def decode_payload(text: Raw) -> tuple[Json, Json]:
         payload: Json = json.loads(text.exact())
     except (ValueError, RecursionError):
         return None, None
-    return payload, _command(payload)
+    return _without_hidden(payload), _command(payload)
+
+
+def shown_payload(text: Raw) -> Raw:
+    """A payload that is no JSON (cut off, or not Laravel's) as it may be shown: up to what the context keeps hidden."""
+    at = text.data.find(_CONTEXT.encode("ascii"))
+    begin = text.data.find(b'"hidden"', at) if at >= 0 else -1
+    return text if begin < 0 else Raw(text.data[:begin] + _HIDDEN.encode("utf-8"))
+
+
+def _without_hidden(payload: Json) -> Json:
+    """Laravel keeps these values out of logs; they are secrets more often than not."""
+    context = payload.get(_CONTEXT) if isinstance(payload, dict) else None
+    if not isinstance(payload, dict) or not isinstance(context, dict) or not context.get("hidden"):
+        return payload
+    return {**payload, _CONTEXT: {**context, "hidden": _HIDDEN}}
 
 
 def _command(payload: Json) -> Json:
@@ -188,86 +226,6 @@ def _inner_class(command: Json, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-# --- exception text --------------------------------------------------------------------------------------------------
-
-_NEXT = re.compile(r"(?<=\{main\})\n\nNext ")
-_TRACE = "\nStack trace:\n#"
-_CLASS = re.compile(r"[\w\\]{1,500}(?:@anonymous[^\n:]{0,500}(?::\d+\$[0-9a-f]+)?)?(?=: | in |:?\Z|:?\n)")
-_FRAME = re.compile(r"#(\d{1,6}) (?:([^\n]{0,4096}?\(\d+\)(?: : eval\(\)'d code\(\d+\))*|\[internal function\]): )?")
-_ENTRY = re.compile(r"/(?:artisan|public/index\.php|server\.php)\(\d+\)$")
-_OUTSIDE = ("/usr/share/php/", "/usr/lib/php/", "phar://", "[internal function]")
-
-
-def thrown_head(text: Raw) -> tuple[Raw, Raw]:
-    """Class and message of the exception the job threw: the last `Next ` block, since PHP prints causes first.
-
-    The text may be cut anywhere; then it is what the last block seen says. Never raises.
-    """
-    thrown = _thrown(_NEXT.split(text.exact())[-1], frames=False)
-    return thrown.exception_class, thrown.message
-
-
-def exception_chain(text: Raw) -> tuple[Thrown, ...]:
-    """Every exception of PHP's text, the one the job threw first, its causes after it. Never raises."""
-    if not text:
-        return ()
-    return tuple(_thrown(block, frames=True) for block in reversed(_NEXT.split(text.exact())))
-
-
-def is_vendor(location: str) -> bool:
-    """Whether a frame's `file(line)` lies outside the application, or is only its entry script."""
-    return not location or "/vendor/" in location or location.startswith(_OUTSIDE) or bool(_ENTRY.search(location))
-
-
-def _thrown(block: str, *, frames: bool) -> Thrown:
-    # The message may quote another trace; only the last one is this exception's own.
-    head, separator, trace = block.rpartition(_TRACE)
-    if not separator:
-        head, trace = block, ""
-    named = _CLASS.match(head)
-    name = named[0] if named else ""
-    message = head[len(name) :].removeprefix(":").removeprefix(" ") if name else head
-    placed = _place(head[len(name) :] if name else head)
-    if placed:
-        message = message[: max(0, len(message) - len(placed) - len(" in "))]
-    return Thrown(
-        exception_class=_raw(name),
-        message=_raw(message),
-        location=_raw(placed),
-        frames=parse_frames("#" + trace) if frames and trace else (),
-    )
-
-
-def _place(head: str) -> str:
-    """`FILE:LINE` at the end of a head. The last ` in /` wins: a message may hold ` in ` itself."""
-    last_line = head[head.rfind("\n") + 1 :]
-    for mark in (" in /", " in phar://", " in "):
-        at = last_line.rfind(mark)
-        if at >= 0 and re.search(r":\d+\Z", last_line):
-            return last_line[at + len(" in ") :]
-    return ""
-
-
-def parse_frames(trace: str) -> tuple[Frame, ...]:
-    """The `#n FILE(LINE): CALL` lines; a line without a number belongs to the call before it."""
-    frames: list[Frame] = []
-    for line in trace.split("\n"):
-        found = _FRAME.match(line)
-        if found is None:
-            if frames and line:
-                last = frames[-1]
-                frames[-1] = replace(last, call=_raw(f"{last.call.exact()}\n{line}"))
-            continue
-        location = found[2] or ""
-        call = line[found.end() :]
-        frames.append(Frame(number=int(found[1]), location=_raw(location), call=_raw(call), vendor=is_vendor(location)))
-    return tuple(frames)
-
-
-def _raw(text: str) -> Raw:
-    return Raw(text.encode("utf-8", "surrogateescape"))
-
-
 # --- signature and groups --------------------------------------------------------------------------------------------
 
 _VARIABLE = re.compile(
@@ -282,6 +240,7 @@ _VARIABLE = re.compile(
 _SIGNATURE_WIDTH = 160
 
 
+@lru_cache(maxsize=2048)
 def signature(exception_class: Raw, message: Raw) -> str:
     """One harmless line that failures of the same cause share: numbers, ids, times and paths of URLs are blanked, error
     codes (`SQLSTATE[…]`, `(1213)`, HTTP 4xx and 5xx) stay."""
@@ -300,16 +259,18 @@ def _blank(match: re.Match[str]) -> str:
     return f"{{{kind}}}"
 
 
-def group(jobs: Iterable[FailedJob]) -> tuple[FailedGroup, ...]:
-    """The failures by job and signature, the most frequent first. `jobs` come newest first."""
+def group(jobs: Sequence[FailedJob], *, older: bool = False) -> tuple[FailedGroup, ...]:
+    """The failures by job and signature, the most frequent first. `jobs` come newest first; `older` says that there are
+    more of which nobody knows the cause."""
     found: dict[tuple[bytes, str], list[FailedJob]] = {}
     for job in jobs:
         found.setdefault((job.job.data, signature(job.exception_class, job.message)), []).append(job)
-    groups = [_grouped(cause, members) for (_, cause), members in found.items()]
+    among = len(jobs) if older else 0
+    groups = [_grouped(cause, members, among) for (_, cause), members in found.items()]
     return tuple(sorted(groups, key=lambda each: -each.count))
 
 
-def _grouped(cause: str, members: list[FailedJob]) -> FailedGroup:
+def _grouped(cause: str, members: list[FailedJob], among: int) -> FailedGroup:
     times = [job.failed_at for job in members if job.failed_at is not None]
     newest = members[0]
     return FailedGroup(
@@ -320,5 +281,6 @@ def _grouped(cause: str, members: list[FailedJob]) -> FailedGroup:
         count=len(members),
         first_seen=min(times, default=None),
         last_seen=max(times, default=None),
-        uuids=tuple(job.uuid for job in members),
+        names=tuple(job.name for job in members),
+        among=among,
     )

@@ -25,18 +25,25 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSpec:
-    """One URL to ask. `expect_status` None means any below 400; `expect_json` is a subset the body must hold."""
+    """One URL to ask. `expect_status` None means any of 200 to 299; `expect_json` is a subset the body must hold,
+    `expect_text` a part of it; `expect_url` (a path or a whole URL) is where redirects may lead."""
 
     name: str
     url: str
     expect_status: int | None = None
     expect_json: Mapping[str, Json] = field(default_factory=dict)
+    expect_text: str = ""
+    expect_url: str = ""
     timeout: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """One answer. `body_status` is the body's own `status`, verbatim, None when it has none."""
+    """One answer. `body_status` is the body's own `status`, verbatim, None when it has none.
+
+    `concerns` name what keeps it from being ok, each in the same words as long as it is the same; `understood` is False
+    for a warning that only says that nobody knows what the answer means.
+    """
 
     name: str
     url: str
@@ -46,6 +53,8 @@ class ProbeResult:
     body_status: str | None
     detail: str
     checked_at: datetime
+    concerns: tuple[str, ...] = ()
+    understood: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

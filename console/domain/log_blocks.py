@@ -10,13 +10,13 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from console.domain.log_format import HEAD, LEVELS, Level, Record
-
-_CODES = {word: int(level) // 10 for word, level in LEVELS.items()}
+from console.domain.log_format import Record
+from console.domain.log_heads import head_at, heads_behind, next_head
+from console.domain.log_levels import LEVEL_CODES, NO_CODE, Level
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class FileOrigin:
     """Where bytes come from: `file` as configured, `inode` (`dev:ino`) tells a renamed file from its successor."""
 
     host: str
@@ -66,7 +66,7 @@ class Block:
     numbers of its neighbours in the same origin, 0 for none. Only the ring changes a block."""
 
     seq: int
-    origin: Origin
+    origin: FileOrigin
     offset: int
     data: bytes
     lines: int
@@ -91,7 +91,7 @@ class Block:
     def holds_head(self) -> bool:
         """Whether any record begins here by a head; much quicker than the index."""
         if self.head_seen is None:
-            self.head_seen = HEAD.search(self.data) is not None
+            self.head_seen = head_at(self.data) is not None or next_head(self.data) is not None
         return self.head_seen
 
     def index(self, *, headed_before: bool) -> list[int]:
@@ -111,16 +111,16 @@ class Block:
     def _index_from(self, base: int) -> None:
         starts, codes = self.starts, self.codes
         assert starts is not None  # noqa: S101
-        found = False
-        for match in HEAD.finditer(self.data, base):
-            if not found and not self.headed and match.start() > base:
+        first = head_at(self.data, base)
+        heads = [(base, first)] if first is not None else []
+        heads += [(head.start() + 1, head) for head in heads_behind(self.data, base)]
+        if heads:
+            if not self.headed and heads[0][0] > base:
                 # nothing above the first head is known to belong to anything
                 starts.append(base)
-                codes.append(0)
-            found = True
-            starts.append(match.start())
-            codes.append(_CODES[match[3]])
-        if found:
+                codes.append(NO_CODE)
+            starts.extend(start for start, _ in heads)
+            codes.extend(LEVEL_CODES[head[3]] for _, head in heads)
             self.headed = True
         elif not self.headed:
             lines = line_starts(self.data, base)
@@ -149,11 +149,6 @@ class Block:
         starts = self.starts or []
         at = bisect_right(starts, start)
         return starts[at] if at < len(starts) else len(self.data)
-
-    def code(self, start: int) -> int:
-        """A tenth of the level of the record that begins at `start`."""
-        at = bisect_right(self.starts or [], start) - 1
-        return self.codes[at] if at >= 0 else 0
 
 
 def line_starts(data: bytes, base: int = 0) -> list[int]:

@@ -10,16 +10,17 @@ long as its block is kept; a position whose block is gone is older than everythi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from threading import Lock
 
-from console.domain.log_blocks import Block, Origin, Where
-from console.domain.log_format import Level, Record, parse
+from console.domain.log_blocks import Block, FileOrigin, Where
+from console.domain.log_format import Record, parse
+from console.domain.log_levels import Level
 from console.domain.log_rate import ErrorRate
 
-__all__ = ["FollowState", "FollowStatus", "Level", "LogRing", "Origin", "Record", "Where"]
+__all__ = ["FileOrigin", "FollowState", "FollowStatus", "Level", "LogRing", "Record", "Where"]
 
 _SHIFT = 20
 _PLACE = (1 << _SHIFT) - 1
@@ -61,23 +62,26 @@ class LogRing:
         self._blocks: dict[int, Block] = {}
         self._first = 1
         self._last = 0
-        self._newest: dict[Origin, int] = {}
-        self._partial: dict[Origin, tuple[int, bytes]] = {}
+        self._newest: dict[FileOrigin, int] = {}
+        self._partial: dict[FileOrigin, tuple[int, bytes]] = {}
         self._bytes = 0
         self._lines = 0
         self._total = 0
         self._dropped = 0
         self._revision = 0
+        self._begun_inside = False
         self._rate = ErrorRate()
 
     # --- filling -----------------------------------------------------------------------------------------------------
 
-    def append(self, origin: Origin, offset: int, data: bytes, *, live: bool = True, minute: int = 0) -> None:
+    def append(self, origin: FileOrigin, offset: int, data: bytes, *, live: bool = True, minute: int = 0) -> None:
         """Adds bytes read at `offset` of a file. An unfinished last line waits for its end, or for `settle`.
 
         `live` bytes were just written, in the wall clock's `minute` (minutes since 1970); a backlog is not.
         """
         with self._lock:
+            if offset and origin not in self._newest and origin not in self._partial:
+                self._begun_inside = True
             held_at, held = self._partial.pop(origin, (offset, b""))
             if held and held_at + len(held) != offset:
                 self._add(origin, held_at, held, live, minute)
@@ -93,7 +97,7 @@ class LogRing:
             if cut:
                 self._add(origin, offset, data[:cut] if cut < len(data) else data, live, minute)
 
-    def settle(self, origin: Origin | None = None) -> None:
+    def settle(self, origin: FileOrigin | None = None) -> None:
         """Lets unfinished last lines be seen as they are (all, or one file's): nothing more has come for a while."""
         with self._lock:
             for each in [origin] if origin else list(self._partial):
@@ -101,15 +105,7 @@ class LogRing:
                 if held:
                     self._add(each, held[0], held[1], True, 0)
 
-    def clear(self) -> None:
-        """Forgets every record; the count of what was let go includes them."""
-        with self._lock:
-            while self._blocks:
-                self._drop_first()
-            self._partial.clear()
-            self._revision += 1
-
-    def _add(self, origin: Origin, offset: int, data: bytes, live: bool, minute: int) -> None:
+    def _add(self, origin: FileOrigin, offset: int, data: bytes, live: bool, minute: int) -> None:
         at = 0
         while at < len(data):
             end = self._piece_end(data, at)
@@ -129,7 +125,7 @@ class LogRing:
         cut = data.rfind(b"\n", at, at + _LARGEST) + 1
         return cut if cut > at else at + _LARGEST
 
-    def _add_block(self, origin: Origin, offset: int, data: bytes, live: bool, minute: int) -> None:
+    def _add_block(self, origin: FileOrigin, offset: int, data: bytes, live: bool, minute: int) -> None:
         lines = data.count(b"\n") + (not data.endswith(b"\n"))
         self._bytes += len(data)
         self._lines += lines
@@ -188,11 +184,6 @@ class LogRing:
         """Lines let go to make room, since the start. `lines + dropped` is everything that ever came."""
         return self._dropped
 
-    @property
-    def kept_bytes(self) -> int:
-        """Bytes held, with what a block costs itself."""
-        return self._bytes
-
     def errors_per_minute(self, minute: int, minutes: int = 15) -> tuple[int, ...]:
         """Records at error or worse in each of the last `minutes`, oldest first, the running `minute` last."""
         with self._lock:
@@ -200,6 +191,16 @@ class LogRing:
                 if not self._rate.count(self._blocks[seq]):
                     break
             return self._rate.series(minute, minutes)
+
+    def minutes_covered(self, minute: int, minutes: int = 15) -> int:
+        """How many of those minutes, from the running one back, were read whole."""
+        with self._lock:
+            return self._rate.covered(minute, minutes)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the files held is here: nothing was let go, and none was begun in the middle."""
+        return not self._dropped and not self._begun_inside
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -237,14 +238,6 @@ class LogRing:
                 seq += 1
         return found
 
-    def next_error(self, position: int) -> int | None:
-        """The nearest record at error or worse above `position`."""
-        return next(iter(self.after(position, 1, Where(Level.ERROR))), None)
-
-    def previous_error(self, position: int) -> int | None:
-        """The nearest record at error or worse below `position`."""
-        return next(iter(self.before(position, 1, Where(Level.ERROR))), None)
-
     def record(self, position: int) -> Record | None:
         """The parsed record at `position`, cached in its block; None when its block was let go."""
         with self._lock:
@@ -259,30 +252,10 @@ class LogRing:
                 return cached[1]
             origin = block.origin
             record = parse(data, host=origin.host, file=origin.file, offset=block.offset + start)
+            if len(data) >= _LONGEST_RECORD:
+                record = replace(record, cut=f"it is longer than {_LONGEST_RECORD:,} bytes, the rest is not shown")
             block.records[start] = (len(data), record)
             return record
-
-    def raw(self, position: int) -> bytes:
-        """The record's exact bytes, empty when its block was let go."""
-        with self._lock:
-            block = self._blocks.get(position >> _SHIFT)
-            if block is None:
-                return b""
-            self._index(block)
-            return self._record_bytes(block, position & _PLACE)
-
-    def whole(self, position: int) -> bool:
-        """Whether the record can no longer grow: the next one of its file has begun, or it was let go."""
-        with self._lock:
-            block = self._blocks.get(position >> _SHIFT)
-            if block is None or block.end(position & _PLACE) < len(block.data):
-                return True
-            while block.after:
-                block = self._blocks[block.after]
-                self._index(block)
-                if block.prefix() < len(block.data):
-                    return True
-            return False
 
     # --- within the lock ---------------------------------------------------------------------------------------------
 

@@ -39,6 +39,9 @@ def resolve(action: Action, given: Mapping[str, Json], scope: Scope) -> dict[str
     values: dict[str, Json] = {}
     for param in action.params:
         value = given.get(param.name)
+        if value == "" and param.default not in (None, ""):
+            # An unset variable of a script must not deploy the default.
+            raise UsageError(f"--param {param.name}: it is empty.", fix="Leave it out for the default.")
         if value is None or value == "":
             value = fill(param.default, scope) if isinstance(param.default, str) else param.default
         if value is None or value in ("", []):

@@ -28,24 +28,29 @@ class PhpLimitError(ValueError):
     """More bytes or values than are worth reading."""
 
 
-# Every number is bounded in digits: int() of a megabyte of them would be quadratic.
+# Whole numbers are bounded in digits: int() of a megabyte of them would be quadratic. PHP writes short doubles itself,
+# but reads what other programs wrote with every digit.
 _TOKEN = re.compile(
     rb"(?P<null>N;)"
     rb"|b:(?P<bool>[01]);"
-    rb"|i:(?P<int>[+-]?[0-9]{1,20});"
-    rb"|d:(?P<double>[-+0-9.eEINFA]{1,64});"
-    rb"|[sS]:(?P<string>[0-9]{1,9}):\""
+    rb"|i:(?P<int>[+-]?[0-9]{1,400});"
+    rb"|d:(?P<double>NAN|-?INF|[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?);"
+    rb"|s:(?P<string>[0-9]{1,9}):\""
+    rb"|S:(?P<escaped>[0-9]{1,9}):\""
     rb"|a:(?P<array>[0-9]{1,9}):\{"
     rb"|O:(?P<object>[0-9]{1,9}):\""
     rb"|C:(?P<custom>[0-9]{1,9}):\""
     rb"|E:(?P<enum>[0-9]{1,9}):\""
     rb"|[rR]:(?P<reference>[0-9]{1,9});"
 )
-_COUNT = re.compile(rb":([0-9]{1,9}):\{")
+_COUNT = re.compile(rb":\+?([0-9]{1,9}):\{")
+_ESCAPES = re.compile(rb"(?:\\[0-9a-fA-F]{2})+|\\")
+_ESCAPE = len(b"\\41")
+_LARGEST = 2**63 - 1
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenArray:
     """A container being filled. `left` entries are still to come; `key` is set between a key and its value."""
 
     left: int
@@ -72,15 +77,17 @@ class _Open:
                 self.listed += 1
             else:
                 self.listed = -1 if self.listed >= 0 else self.listed
-            return str(value)
+            return _unposed(str(value))
         return self._property(str(value))
 
     def _property(self, name: str) -> str:
-        """The name without PHP's visibility mark; a parent's private of the same name keeps its class before it."""
+        """The name without PHP's visibility mark; a private one of a parent keeps its class before it, since the object
+        can have another of that name."""
         if not name.startswith("\0"):
-            return name
-        owner, _, bare = name[1:].partition("\0")
-        return f"{owner}::{bare}" if bare in self.entries else bare
+            return _unposed(name)
+        # The name of an anonymous class has such a byte itself.
+        owner, _, bare = name[1:].rpartition("\0")
+        return _unposed(bare) if owner in ("*", self.name) else f"{owner}::{bare}"
 
     def value(self) -> Json:
         """What the container has become."""
@@ -89,14 +96,23 @@ class _Open:
         return list(self.entries.values()) if self.listed == len(self.entries) else self.entries
 
 
-class _Reader:
+def _unposed(key: str) -> str:
+    """The key with another `@` before its own: what begins with one only is said by the reader."""
+    return f"@{key}" if key.startswith("@") else key
+
+
+def _written(escapes: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escapes[0].replace(b"\\", b"").decode("ascii"))
+
+
+class _PhpReader:
     """One pass over the bytes with an explicit stack."""
 
     def __init__(self, data: bytes, max_values: int) -> None:
         self.data = data
         self.at = 0
         self.values_left = max_values
-        self.stack: list[_Open] = []
+        self.stack: list[_OpenArray] = []
 
     def read(self) -> Json:
         """The one value that the bytes hold."""
@@ -114,11 +130,10 @@ class _Reader:
                     break
                 value = self._close()
             if not self.stack:
-                if self.data[self.at :].strip():
-                    raise PhpSyntaxError(f"more data after the value, at byte {self.at}")
+                # PHP takes a value with anything behind it.
                 return value
 
-    def _next(self) -> tuple[Json, _Open | None]:
+    def _next(self) -> tuple[Json, _OpenArray | None]:
         """One scalar, or a container just opened."""
         self.values_left -= 1
         if self.values_left < 0:
@@ -129,10 +144,10 @@ class _Reader:
         self.at = token.end()
         kind, text = token.lastgroup, token[token.lastgroup]
         if kind == "array":
-            return None, _Open(int(text), None)
+            return None, _OpenArray(int(text), None)
         if kind == "object":
             name = self._text(int(text))
-            return None, _Open(self._count(), name)
+            return None, _OpenArray(self._count(), name)
         return self._scalar(kind, text), None
 
     def _scalar(self, kind: str, text: bytes) -> Json:
@@ -142,7 +157,8 @@ class _Reader:
             case "bool":
                 return text == b"1"
             case "int":
-                return int(text)
+                # PHP takes what is too large for the nearest that it has.
+                return max(-_LARGEST - 1, min(int(text), _LARGEST))
             case "double":
                 return self._double(text)
             case "reference":
@@ -150,6 +166,10 @@ class _Reader:
             case "string":
                 value = self._text(int(text))
                 self._expect(b";")
+                return value
+            case "escaped":
+                value = self._unescaped(int(text))
+                self._expect(b'";')
                 return value
             case "enum":
                 value = self._text(int(text))
@@ -165,10 +185,7 @@ class _Reader:
     def _double(self, text: bytes) -> Json:
         if text in (b"NAN", b"INF", b"-INF"):
             return text.decode("ascii")
-        try:
-            number = float(text)
-        except ValueError:
-            raise PhpSyntaxError(f"no number before byte {self.at}") from None
+        number = float(text)
         return number if math.isfinite(number) else text.decode("ascii")
 
     def _text(self, size: int) -> str:
@@ -176,6 +193,18 @@ class _Reader:
         text = Raw(self._take(size)).exact()
         self._expect(b'"')
         return text
+
+    def _unescaped(self, size: int) -> str:
+        """`size` bytes of which any may be written as a backslash and two hexadecimal digits."""
+        end = self.at + size
+        for found in _ESCAPES.finditer(self.data, self.at, self.at + size * _ESCAPE):
+            if found.start() >= end:
+                break
+            written = (found.end() - found.start()) // _ESCAPE
+            if not written:
+                raise PhpSyntaxError(f"no byte is written at byte {found.start()}")
+            end += min(written, end - found.start()) * (_ESCAPE - 1)
+        return Raw(_ESCAPES.sub(_written, self._take(end - self.at))).exact()
 
     def _take(self, size: int) -> bytes:
         end = self.at + size
@@ -204,11 +233,12 @@ class _Reader:
 
 
 def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_values: int = MAX_VALUES) -> Json:
-    """The value that serialized PHP text holds; objects become mappings with their class under `@class`.
+    """The value that serialized PHP text holds, which PHP would take; objects become mappings with their class under
+    `@class`, enum cases with `@enum`, references with `@reference`. A key that begins with `@` itself has two of them.
 
     Lists are arrays with keys 0, 1, 2…; undecodable bytes become lone surrogates, as `Raw.exact` does. Containers
     deeper than 256 are read but shown as `…`. Raises PhpSyntaxError or PhpLimitError, nothing else.
     """
     if len(data) > max_bytes:
         raise PhpLimitError(f"{len(data)} bytes, of which at most {max_bytes} are read")
-    return _Reader(data, max_values).read()
+    return _PhpReader(data, max_values).read()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from console.domain.codec import decode, encode
 from console.domain.documents import Json, digest
+from console.domain.old_plans import with_facts
 from console.domain.runs import Plan
 
 # What an operator reads beside the facts, or when; everything else in a plan binds.
@@ -20,7 +21,7 @@ def encode_plan(plan: Plan) -> Json:
 
 def decode_plan(document: Json) -> Plan:
     """The plan of a stored document. ValueError when it is none."""
-    return decode(Plan, document)
+    return with_facts(decode(Plan, document), document)
 
 
 def plan_document(plan: Plan) -> Json:

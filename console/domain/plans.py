@@ -13,6 +13,7 @@ from enum import StrEnum
 from console.domain.actions import Effect, GateSpec
 from console.domain.documents import Json
 from console.domain.policy import Operator
+from console.domain.step_facts import StepFacts
 
 
 class Danger(StrEnum):
@@ -37,7 +38,8 @@ class HostScript:
 class PlannedStep:
     """One step resolved for one environment.
 
-    `scripts` is empty for kinds the runner performs itself (wait_http, manual), whose resolved `params` say what.
+    `scripts` is empty where the runner performs the step itself; its resolved `params` say what. `facts` is what the
+    kind declares about it.
     `check` answers by exit status: 0 already done, 1 not done, anything else unknown. `when`: 0 run it, 1 skip it.
     `undo` and `on_abort` run on the same hosts. `secrets` are references in the order of their numbers.
     """
@@ -56,6 +58,7 @@ class PlannedStep:
     undo: tuple[HostScript, ...] = ()
     on_abort: tuple[HostScript, ...] = ()
     secrets: tuple[str, ...] = ()
+    facts: StepFacts = field(default_factory=StepFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +97,13 @@ class Plan:
     notes: tuple[str, ...] = ()
     config_hash: str = ""
     made_at: datetime | None = None
+
+
+def undo_name(step: str) -> str:
+    """What the undoing of a step is called in the journal."""
+    return f"undo {step}"
+
+
+def abort_name(step: str) -> str:
+    """What a step declares for an abort is called in the journal."""
+    return f"on abort {step}"

@@ -1,166 +1,212 @@
-"""What the answer of a health URL means: its status word, its one line of detail, and the body's own words.
+"""What the answer of a health URL means: its status, one line that says why, and the body's own word.
 
-Owns the verdict over a probe's answer. Must not fetch, and must not change what a body says: its status is verbatim.
+Owns the verdict over an answer; pane, command line, gate and `wait_http` ask nobody else. Must not fetch, must not
+change what a body says (its word is verbatim), and must call nothing ok that it did not understand.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from typing import cast
+from datetime import UTC, datetime, timedelta
 
+from console.domain.answers import (
+    Statement,
+    document_of,
+    explanation,
+    json_statements,
+    own_word,
+    text_statements,
+)
 from console.domain.documents import Json
+from console.domain.expectations import difference
 from console.domain.health import ProbeSpec, Status
-from console.domain.untrusted import Raw, elide, harmless
+from console.domain.redact import Redactor
+from console.domain.untrusted import elide, harmless
 
-_WORDS = {
-    "ok": Status.OK,
-    "up": Status.OK,
-    "pass": Status.OK,
-    "passed": Status.OK,
-    "healthy": Status.OK,
-    "warn": Status.WARNING,
-    "warning": Status.WARNING,
-    "degraded": Status.WARNING,
-    "fail": Status.FAILED,
-    "failed": Status.FAILED,
-    "error": Status.FAILED,
-    "down": Status.FAILED,
-    "unhealthy": Status.FAILED,
-    "crashed": Status.CRASHED,
-    "skipped": Status.SKIPPED,
-}
 _ORDER = tuple(Status)
+_WELL = (Status.OK, Status.SKIPPED)
+_FIGURES = re.compile(r"\d+")
 _DETAIL = 200
-_DEPTH_LIMIT = 40
+_QUOTED = 60
+_NO_BODY = (204, 205)
+_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+# Not past another `<`: a megabyte of them without any `>` would be searched a million times.
+_MARKUP = re.compile(r"<[^<>]*>")
+STALE = timedelta(minutes=10)
+"""Age from which results that an application stored count as old: its scheduler may be dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back: `problem` when nothing did. `cut` says that the body was longer than what is here."""
+class HttpAnswer:
+    """What came back: `problem` when nothing did. `cut` says that the body was longer than what is here; `misled` why
+    this is no answer to what was asked (a redirect led elsewhere); `at` is the server's own time."""
 
     status: int | None = None
     body: bytes = b""
+    content_type: str = ""
     cut: bool = False
-    note: str = ""
+    misled: str = ""
     problem: str = ""
+    at: datetime | None = None
 
 
-def verdict(spec: ProbeSpec, answer: Answer) -> tuple[Status, str, str | None]:
-    """The probe's status, a harmless line saying why, and the body's own status verbatim."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeVerdict:
+    """The meaning of one answer; the fields are those of `ProbeResult`."""
+
+    status: Status
+    detail: str = ""
+    body_status: str | None = None
+    concerns: tuple[str, ...] = ()
+    understood: bool = True
+
+
+def verdict(spec: ProbeSpec, answer: HttpAnswer) -> ProbeVerdict:
+    """What an answer to `spec` means."""
     if answer.status is None:
-        return Status.FAILED, harmless(answer.problem) or "no answer", None
-    document = _document(answer)
-    word = _own_word(document)
-    said = _said(document)
-    notes = [answer.note, "the answer is longer than 1 MB and was cut" if answer.cut else ""]
-    if spec.expect_status is not None and answer.status != spec.expect_status:
-        return Status.FAILED, _line(f"HTTP {answer.status}, expected {spec.expect_status}", said, *notes), word
-    if spec.expect_status is None and answer.status >= 400:
-        return Status.FAILED, _line(f"HTTP {answer.status}", said, *notes), word
-    if spec.expect_json:
-        missing = _difference(dict(spec.expect_json), document, "")
-        if missing:
-            return Status.FAILED, _line(missing, *notes), word
-        return Status.OK, _line(*notes), word
-    return _body_status(document, word), _line(said, *notes), word
+        return _failed(answer.problem or "no answer")
+    if answer.misled:
+        return _failed(f"HTTP {answer.status}; {answer.misled}")
+    text = _text(answer)
+    document, statements, unread = _read(answer, text)
+    word = own_word(document)
+    wrong = _wrong_status(spec, answer.status)
+    if wrong:
+        return _failed(wrong, *(_bad_words(statements) or [explanation(document)]), word=word)
+    missing = _missing(spec, document, text)
+    if missing:
+        return _failed(missing, word=word)
+    if spec.expect_json or spec.expect_text or answer.status >= 300:
+        # The configuration says what is good: the table is not asked.
+        return ProbeVerdict(status=Status.OK, body_status=word)
+    return _judged((*statements, *_old(document, answer.at)), unread, word)
 
 
-def _document(answer: Answer) -> Json:
-    try:
-        # Only objects mean something here; a deep or huge text is not worth the stack.
-        text = answer.body.decode("utf-8-sig")
-        if answer.cut or not text.lstrip().startswith("{") or text.count("[") + text.count("{") > 100_000:
-            return None
-        return cast("Json", json.loads(text))
-    except (ValueError, RecursionError):
-        return None
+def _judged(statements: tuple[Statement, ...], unread: str, word: str | None) -> ProbeVerdict:
+    """The worst of what a body says; what is not understood is a warning that quotes it."""
+    worst = max((one.status or Status.WARNING for one in statements), key=_ORDER.index, default=Status.OK)
+    concerns = [f"{one.place}: {one.said}" for one in statements if one.status not in _WELL]
+    if unread:
+        concerns.append(unread)
+        worst = max(worst, Status.WARNING, key=_ORDER.index)
+    return ProbeVerdict(
+        status=worst,
+        detail=_line(*_bad_words(statements), unread),
+        body_status=word,
+        # Figures change from answer to answer; what they are about is still the same.
+        concerns=tuple(dict.fromkeys(_line(_FIGURES.sub("#", one.removeprefix(": "))) for one in concerns)),
+        understood=not unread and all(one.status is not None for one in statements),
+    )
 
 
-def _own_word(document: Json) -> str | None:
-    """The body's own `status`, exactly as it stands there."""
-    if isinstance(document, dict):
-        found = document.get("status")
-        if isinstance(found, str):
-            return found
-    return None
+def _bad_words(statements: tuple[Statement, ...]) -> list[str]:
+    """What is not well, in words. Parts stand for the verdict over all of them, unless that is not understood."""
+    bad = [one for one in statements if one.status not in _WELL]
+    parts = [one for one in bad if not one.whole or one.status is None]
+    return [_words(one) for one in parts or bad]
 
 
-def _checks(document: Json) -> list[Mapping[str, Json]]:
-    """The checks of a spatie/laravel-health document; its results are a list or an object with numbers as keys."""
-    if not isinstance(document, dict):
-        return []
-    found = document.get("checkResults")
-    results = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else []
-    return [result for result in results if isinstance(result, dict)]
+def _wrong_status(spec: ProbeSpec, status: int) -> str:
+    if spec.expect_status is not None:
+        return f"HTTP {status}, expected {spec.expect_status}" if status != spec.expect_status else ""
+    if 200 <= status < 300:
+        return ""
+    return f"HTTP {status}, a redirect that was not followed" if 300 <= status < 400 else f"HTTP {status}"
 
 
-def _known(word: Json) -> Status | None:
-    return _WORDS.get(word.strip().lower()) if isinstance(word, str) else None
-
-
-def _body_status(document: Json, word: str | None) -> Status:
-    if not isinstance(document, dict):
-        return Status.OK
-    own = _known(word)
-    if own is not None:
-        return own
-    if isinstance(document.get("healthy"), bool):
-        return Status.OK if document["healthy"] else Status.FAILED
-    found = [status for check in _checks(document) if (status := _known(check.get("status"))) is not None]
-    worst = max(found, key=_ORDER.index, default=Status.OK)
-    return Status.OK if worst is Status.SKIPPED else worst
-
-
-def _said(document: Json) -> str:
-    """The checks that are not ok, or the body's own message."""
-    bad = []
-    for check in _checks(document):
-        if _known(check.get("status")) not in (Status.OK, Status.SKIPPED):
-            name = _plain(check.get("label")) or _plain(check.get("name"))
-            why = _plain(check.get("notificationMessage")) or _plain(check.get("shortSummary"))
-            bad.append(f"{name}: {why or _plain(check.get('status'))}")
-    if bad:
-        return "; ".join(bad)
-    if isinstance(document, dict) and _known(document.get("status")) is not Status.OK:
-        return next((_plain(document.get(key)) for key in ("message", "detail", "error") if document.get(key)), "")
+def _missing(spec: ProbeSpec, document: Json, text: str) -> str:
+    if spec.expect_json and (unlike := difference(dict(spec.expect_json), document)):
+        return unlike
+    if spec.expect_text and spec.expect_text not in text:
+        return f"the answer does not hold {_quote(spec.expect_text)}"
     return ""
 
 
-def _plain(value: Json) -> str:
-    return Raw.of(value).show(_DETAIL) if isinstance(value, str) else ""
+def _text(answer: HttpAnswer) -> str:
+    charset = re.search(r"charset=\"?([\w.-]+)", answer.content_type)
+    for encoding in ((charset[1],) if charset else ()) + ("utf-8-sig",):
+        try:
+            return answer.body.decode(encoding)
+        except (LookupError, ValueError):
+            continue
+    return answer.body.decode("latin-1")
 
 
-def _difference(expected: Json, found: Json, path: str, depth: int = 0) -> str:
-    """Where `found` does not hold `expected`, empty when it does. Lists and scalars must be equal."""
-    if isinstance(expected, dict):
-        if not isinstance(found, dict):
-            return f"{path or 'the answer'} is not a JSON object"
-        if depth > _DEPTH_LIMIT:
-            return f"{path} is nested too deep to compare"
-        for key, value in expected.items():
-            place = f"{path}.{key}" if path else key
-            if key not in found:
-                return f"{place} is missing"
-            difference = _difference(value, found[key], place, depth + 1)
-            if difference:
-                return difference
-        return ""
-    if type(expected) is type(found) and expected == found:
-        return ""
-    if isinstance(expected, int | float) and isinstance(found, int | float) and not isinstance(found, bool):
-        return "" if not isinstance(expected, bool) and expected == found else _unequal(expected, found, path)
-    return _unequal(expected, found, path)
+def _read(answer: HttpAnswer, text: str) -> tuple[Json, tuple[Statement, ...], str]:
+    """The body as a document, what it says of health, and what of it was not understood, empty when nothing."""
+    kind, bare = answer.content_type.lower(), text.strip()
+    if answer.status in _NO_BODY or (not bare and "json" not in kind):
+        return None, (), ""
+    if not bare:
+        return None, (), "it claims to be JSON and is empty"
+    if _is_page(kind, bare):
+        # A page is for people: its words are decoration, and an application that fails says so by its status.
+        return None, (), ""
+    if answer.cut:
+        return None, (), "it is longer than 1 MB and was not read"
+    document: Json = None
+    if "json" in kind or bare[0] in '{["':
+        try:
+            document = document_of(bare)
+        except ValueError:
+            return None, (), f"{_quote(bare)} is no JSON that can be read"
+        statements = json_statements(document)
+    elif _is_text(kind, bare):
+        statements = text_statements(_MARKUP.sub("\n", bare) if bare[0] == "<" else bare)
+    else:
+        return None, (), f"an answer of the type {elide(kind, 40) or 'unknown'} is not understood"
+    return document, statements, "" if statements else f"{_quote(bare)} says nothing of health that is understood"
 
 
-def _unequal(expected: Json, found: Json, path: str) -> str:
-    return f"{path} is {_short(found)}, expected {_short(expected)}"
+def _is_page(kind: str, bare: str) -> bool:
+    return "json" not in kind and bare[0] == "<" and ("html" in kind or bool(_PAGE.search(bare[:1000])))
 
 
-def _short(value: Json) -> str:
-    return elide(harmless(json.dumps(value, ensure_ascii=False)), 60)
+def _is_text(kind: str, bare: str) -> bool:
+    if kind.startswith("image/") or "\0" in bare:
+        return False
+    some = bare[:4000]
+    return kind.startswith("text/") or sum(char.isprintable() or char.isspace() for char in some) > 0.95 * len(some)
+
+
+def _old(document: Json, at: datetime | None) -> tuple[Statement, ...]:
+    """A warning when the results that a document holds were stored long ago: whoever stores them no longer does."""
+    found = document.get("finishedAt") if isinstance(document, dict) else None
+    if at is None or found is None:
+        return ()
+    try:
+        if isinstance(found, str) and not found.isdigit():
+            stored = datetime.fromisoformat(found)
+            stored = stored if stored.tzinfo else stored.replace(tzinfo=UTC)
+        else:
+            seconds = float(str(found))
+            stored = datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return (Statement(place="finishedAt", said=str(found), status=None),)
+    if at - stored <= STALE:
+        return ()
+    minutes = int((at - stored).total_seconds() // 60)
+    why = f"the checks ran {minutes} min ago; the scheduler may be dead"
+    return (Statement(place="finishedAt", said="old", status=Status.WARNING, why=why),)
+
+
+def _words(one: Statement) -> str:
+    """A statement as a person reads it: `checks.queue: warn (34 jobs wait)`."""
+    said = elide(one.said, _QUOTED) if one.status and one.place else _quote(one.said)
+    line = f"{one.place}: {said}" if one.place else said
+    if one.status is None:
+        return f"{line} is not understood"
+    return f"{line} ({one.why})" if one.why and one.why != one.said else line
+
+
+def _quote(text: str) -> str:
+    return f'"{elide(harmless(" ".join(text.split())), _QUOTED)}"'
+
+
+def _failed(*parts: str, word: str | None = None) -> ProbeVerdict:
+    return ProbeVerdict(status=Status.FAILED, detail=_line(*parts), body_status=word, concerns=(_line(parts[0]),))
 
 
 def _line(*parts: str) -> str:
-    return elide(harmless("; ".join(part for part in parts if part)), _DETAIL)
+    return elide(harmless(Redactor().text("; ".join(part for part in parts if part))), _DETAIL)

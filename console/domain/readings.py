@@ -2,7 +2,7 @@
 
 Owns the table of names that panes, `status --json` and the board share. Must not read anything.
 
-| source | value | read |
+| source | kind: the type of its readings | read |
 | --- | --- | --- |
 | `app` | `AppReading`: what discovery found; failing, it says why the sources that need it are not there yet | 30 s |
 | `queues:CONNECTION` | `domain.queues.QueueReading`, one source per queue connection | 1 s |
@@ -11,6 +11,7 @@ Owns the table of names that panes, `status --json` and the board share. Must no
 | `releases` | `domain.releases.ReleaseReading` | 5 s |
 | `probes` | `domain.health.ProbeReading` | 15 s |
 | `hosts` | `domain.workers.HostReading` | 30 s |
+| `maintenance` | `domain.maintenance.MaintenanceReading` | 10 s, 5 s while a host is down |
 | `light` | `LightReading`, the only one of an environment that is not selected | 30 s |
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.domain.facts import Fact
 from console.domain.health import Status
 
 APP = "app"
@@ -28,13 +30,15 @@ WORKERS = "workers"
 RELEASES = "releases"
 PROBES = "probes"
 HOSTS = "hosts"
+MAINTENANCE = "maintenance"
 LIGHT = "light"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppReading:
     """What the application says of itself, without secrets. `unread` names queue connections this console cannot
-    read, each `NAME: reason`, harmless."""
+    read, each `NAME: reason`, harmless. `facts` says on what each thing stands, `origin` on what most of them do, and
+    `problem` why that is not PHP's word."""
 
     laravel: str
     app_env: str
@@ -42,6 +46,9 @@ class AppReading:
     database: str
     queues: tuple[str, ...]
     unread: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    origin: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

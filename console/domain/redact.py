@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 MASK = "[secret]"
 # Every repetition is bounded: a hostile megabyte must not make the search quadratic.
@@ -22,8 +22,25 @@ _BEARER = re.compile(
     r"(?i)\b(authorization\"?'?\s{0,8}[=:]\s{0,8}\"?'?(?:bearer|basic|digest)?\s{0,8})([^\s\"',;]{3,})"
 )
 _URL_USERINFO = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/:@]{0,255}):([^\s/@]{1,1024})@")
+_URL_USER = re.compile(r"(?i)\b((?:https?|ftps?)://)([^\s/:@]{1,1024})@")
 _SHORTEST = 4
-_SHORTEST_LINE = 12
+_SHORTEST_LINE = 8
+"""Characters from which a line of a longer secret is one by itself."""
+_LONGEST_VALUE = 12
+"""Characters from which the value of any URL parameter is taken for a secret."""
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: no password, and no value of a parameter that is one by its name or its length."""
+    try:
+        query = urlsplit(url).query
+    except ValueError:
+        return Redactor().text(url)
+    kept = [
+        f"{name}{mark}{MASK if len(value) >= _LONGEST_VALUE else value}"
+        for name, mark, value in (part.partition("=") for part in query.split("&"))
+    ]
+    return Redactor().text(url.replace(f"?{query}", f"?{'&'.join(kept)}", 1) if query else url)
 
 
 class Secret:
@@ -57,14 +74,22 @@ class Secret:
         raise TypeError("a Secret is never pickled")
 
 
+def pieces(value: str) -> frozenset[str]:
+    """What of a secret gives it away: all of it, with and without the blanks around it, and each of its longer lines.
+    What is shorter than four characters stands in too much that is no secret."""
+    lines = {line.strip() for line in value.splitlines()}
+    return frozenset(
+        {text for text in (value, value.strip()) if len(text) >= _SHORTEST}
+        | {line for line in lines if len(line) >= _SHORTEST_LINE}
+    )
+
+
 def _forms(value: str) -> frozenset[str]:
-    """`value` as it may turn up: itself, each line of a key file, and as JSON, URL and shell text write it."""
-    lines = {line for line in value.splitlines() if len(line) >= _SHORTEST_LINE}
+    """A piece of a secret as it may turn up: itself, and as JSON, URL and shell text write it."""
     encoded = value.encode("utf-8", "surrogateescape")
     return frozenset(
         {
             value,
-            *lines,
             json.dumps(value)[1:-1],
             json.dumps(value)[1:-1].replace("/", "\\/"),
             quote(encoded, safe=""),
@@ -82,7 +107,7 @@ class Redactor:
 
     def knowing(self, *secrets: Secret) -> Redactor:
         """A redactor that also knows these; values shorter than four characters are left to the key patterns."""
-        found = {form for s in secrets for form in _forms(s.reveal()) if len(form) >= _SHORTEST}
+        found = {form for secret in secrets for piece in pieces(secret.reveal()) for form in _forms(piece)}
         return Redactor(self.secrets | found)
 
     def text(self, text: str) -> str:
@@ -90,12 +115,10 @@ class Redactor:
         for value in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(value, MASK)
         text = _URL_USERINFO.sub(rf"\1:{MASK}@", text)
+        # A user name without a password is a token more often than a name.
+        text = _URL_USER.sub(rf"\1{MASK}@", text)
         text = _BEARER.sub(rf"\1{MASK}", text)
         return _KEYED.sub(rf"\1\2{MASK}", text)
-
-    def data(self, data: bytes) -> bytes:
-        """The same over bytes that may not be UTF-8."""
-        return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def __reduce__(self) -> str:
         raise TypeError("a Redactor is never pickled: it holds secrets")

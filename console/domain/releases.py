@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.domain.shellwords import Kind, refused
 from console.domain.untrusted import harmless
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 LINKS = "releases_log"
 """The file in the control directory that notes each switch of the link: JSON lines with `release_name`."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+_PARTS = re.compile(r"[0-9]+|[^0-9]+")
 _LOG_LINES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One release directory. `commit` is the text of REVISION, `bad` whether it bears BAD_RELEASE, `lived` whether it
-    was ever linked as current."""
+    """One release directory. `commit` is the commit id in REVISION, empty where that says something else,
+    `bad` whether it bears BAD_RELEASE, `lived` whether it was ever linked as current."""
 
     name: str
     commit: str = ""
@@ -40,12 +42,14 @@ class Release:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostReleases:
     """What one host has: `current` is the linked release's name, empty without a link; `releases` oldest first;
-    `there` is whether the application's directory exists at all."""
+    `there` is whether the application's directory exists at all. `odd` says why nothing is linked, or nothing that is a
+    release here, as words behind `current`; empty when a release is."""
 
     host: str
     current: str
     releases: tuple[Release, ...]
     there: bool = True
+    odd: str = ""
 
     def release(self, name: str) -> Release | None:
         """The release of that name."""
@@ -54,8 +58,8 @@ class HostReleases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseReading:
-    """All hosts of an environment. `errors` maps nothing: a host that could not be read is simply absent there and
-    named here as `HOST: reason`, already harmless."""
+    """All hosts of an environment. `errors` are `HOST: reason`, harmless: hosts that could not be read, which are
+    absent among `hosts`, and those whose application or live release is not there."""
 
     hosts: tuple[HostReleases, ...]
     errors: tuple[str, ...] = ()
@@ -63,15 +67,22 @@ class ReleaseReading:
 
 def valid_name(name: str) -> bool:
     """Whether a directory's name can be a release's: what else lies there is left alone."""
-    return _NAME.match(name) is not None
+    return not refused(Kind.RELEASE, name)
 
 
 def read_script(paths: AppPaths) -> str:
-    """POSIX sh that prints what `parse_releases` reads; it changes nothing and forks at most three times."""
+    """POSIX sh that prints what `parse_releases` reads; it changes nothing and forks at most seven times."""
     base, control = shlex.quote(paths.base), shlex.quote(posixpath.join(paths.control, LINKS))
+    artisan = shlex.quote(posixpath.join(posixpath.relpath(paths.root, paths.current), "artisan").removeprefix("./"))
     return f"""cd {base} 2>/dev/null || {{ printf 'missing\\0'; exit 0; }}
 printf 'there\\0'
-[ -L current ] && printf 'current\\t%s\\0' "$(readlink current)"
+if [ -L current ]; then
+  there=0; [ ! -e current ] || there=1
+  printf 'current\\t%s\\t%s\\t' "$there" "$(readlink -f releases)"
+  printf '%s\\t%s\\0' "$(readlink -f current)" "$(readlink current)"
+elif [ -d current ]; then printf 'odd\\tis a directory, not a link\\0'
+elif [ -e current ]; then printf 'odd\\tis a file, not a link\\0'
+fi
 for d in releases/*/; do
   [ -d "$d" ] && [ ! -L "${{d%/}}" ] || continue
   n=${{d#releases/}}; n=${{n%/}}; bad=0; rev=
@@ -79,6 +90,7 @@ for d in releases/*/; do
   if [ -f "$d/REVISION" ]; then {{ IFS= read -r rev || :; }} 2>/dev/null < "$d/REVISION"; fi
   printf 'release\\t%s\\t%s\\t%s\\0' "$n" "$bad" "$rev"
 done
+printf 'changed\\t'; ls -1drtc -- releases/*/{artisan} 2>/dev/null; printf '\\0'
 emit() {{ [ ! -f "$2" ] || {{ printf '%s\\t' "$1"; tail -n {_LOG_LINES} "$2"; printf '\\0'; }}; }}
 emit order .dep/releases_log
 emit log {control}
@@ -87,44 +99,44 @@ emit log {control}
 
 def parse_releases(host: str, output: bytes) -> HostReleases:
     """What `read_script` printed on `host`. Text that is not a release's name is passed over."""
-    current, there = "", False
+    current, odd, there = "", "", False
     found: dict[str, tuple[bool, str]] = {}
-    built: list[str] = []
-    logged: set[str] = set()
+    logs: dict[str, list[str]] = {}
+    changed: list[str] = []
     for record in output.decode("utf-8", "surrogateescape").split("\0"):
-        kind, _, rest = record.partition("\t")
-        if kind == "there":
+        head, _, rest = record.partition("\t")
+        if head == "there":
             there = True
-        elif kind == "current":
-            current = _linked(rest)
-        elif kind == "release":
+        elif head == "current":
+            current, odd = _linked(rest)
+        elif head == "odd":
+            odd = harmless(rest)
+        elif head == "release":
             name, bad, commit = (*rest.split("\t", 2), "", "")[:3]
             if valid_name(name):
-                found[name] = (bad == "1", harmless(commit.strip())[:64])
-        elif kind in ("order", "log"):
-            names = _logged(rest.splitlines())
-            logged.update(names)
-            built = names if kind == "order" else built
-    order = sorted(found, key=lambda name: _place(name, built))
-    lived = _lived(order, current, logged)
+                found[name] = (bad == "1", commit.strip() if _COMMIT.fullmatch(commit.strip()) else "")
+        elif head in ("order", "log"):
+            logs[head] = _logged(rest.splitlines())
+        elif head == "changed":
+            changed = [line.split("/")[1] for line in rest.splitlines() if line.count("/") > 1]
+    order = _order(found, logs.get("order") or logs.get("log", []), changed)
+    named = {current, *(name for names in logs.values() for name in names)}
+    # A number's place in the order is certain; any other name without code may be a build that was broken off.
+    certain = {*changed, *named, *(name for name in order if _numbered(name))}
+    lived = {name for name in _lived(order, current, named) if not changed or name in certain}
     releases = tuple(
         Release(name=name, commit=found[name][1], bad=found[name][0], lived=name in lived) for name in order
     )
-    return HostReleases(host=host, current=current if current in found else "", releases=releases, there=there)
-
-
-def candidate(host: HostReleases) -> Release | None:
-    """Where a rollback goes on this host: the newest release before the current one that was once live and bears no
-    BAD_RELEASE; None when there is none, or nothing is current."""
-    names = [release.name for release in host.releases]
-    if host.current not in names:
-        return None
-    before = host.releases[: names.index(host.current)]
-    return next((release for release in reversed(before) if release.lived and not release.bad), None)
+    if current and current not in found:
+        current, odd = "", f"leads to releases/{current}, which is no directory of a release"
+    elif not current and not odd and found:
+        odd = "is not there"
+    return HostReleases(host=host, current=current, releases=releases, there=there, odd=odd)
 
 
 def common_candidate(hosts: Sequence[HostReleases]) -> str:
-    """The newest release that every host could go back to; empty when there is none."""
+    """Where a rollback goes: the newest release before the current one that on every host was once live and bears no
+    BAD_RELEASE; empty when there is none, or when nothing is current on a host."""
     choices = [
         [r.name for r in host.releases[: _index(host)] if r.lived and not r.bad] if _index(host) >= 0 else []
         for host in hosts
@@ -162,9 +174,19 @@ def _index(host: HostReleases) -> int:
     return next((at for at, release in enumerate(host.releases) if release.name == host.current), -1)
 
 
-def _linked(target: str) -> str:
-    parent, name = posixpath.split(target.rstrip("/"))
-    return name if posixpath.basename(parent) == "releases" and valid_name(name) else ""
+def _linked(rest: str) -> tuple[str, str]:
+    """The name of the release that is linked, and what is odd about a link that leads to none: whether it leads
+    anywhere, where `releases` and the link really are, and what the link says."""
+    there, releases, resolved, target = (*rest.split("\t", 3), "", "", "", "")[:4]
+    parent, name = posixpath.split(resolved)
+    shown = harmless(target)
+    if there != "1":
+        return "", f"leads to {shown}, which is not there"
+    if not releases or parent != releases:
+        return "", f"leads to {shown}, which is not in releases/"
+    if not valid_name(name):
+        return "", f"leads to {shown}, which has no name of a release"
+    return name, ""
 
 
 def _logged(lines: Iterable[str]) -> list[str]:
@@ -180,12 +202,48 @@ def _logged(lines: Iterable[str]) -> list[str]:
     return names
 
 
-def _place(name: str, logged: Sequence[str]) -> tuple[int, int, int, str]:
-    # A release that is linked again keeps its place: order is the order of building.
-    if name in logged:
-        return (1, logged.index(name), 0, "")
-    digits = name.isascii() and name.isdigit()
-    return (0, 0 if digits else 1, int(name) if digits else 0, name)
+def _order(names: Collection[str], logged: Sequence[str], changed: Sequence[str]) -> list[str]:
+    """Release names in the order of building. `logged` are names as a log has them, `changed` those with an artisan
+    file in the order of its change time. A directory's own time is no help: a mark laid into it renews that.
+
+    Names that are numbers or times say their own order, also after a `chown -R` has renewed every file's time. A
+    release that is linked again keeps its first place in the log. One without an artisan file, where others have one,
+    is still being built or never was: it stands last.
+    """
+    times = {name: at for at, name in enumerate(changed)}
+    late = len(times) if times else -1
+    by_time = sorted(names, key=lambda name: (times.get(name, late), natural(name)))
+    numbers = sorted(filter(_numbered, names), key=lambda name: (int(name), name))
+    built = _merged(numbers, by_time)
+    return _merged([name for name in dict.fromkeys(logged) if name in names], built)
+
+
+def _numbered(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _merged(steady: Sequence[str], others: Sequence[str]) -> list[str]:
+    """All of `others` with those of `steady`, which are among them, in the order of `steady`; each other name stands
+    before the first steady one that it comes before, and before which nothing younger has to stand."""
+    rank = {name: at for at, name in enumerate(others)}
+    free = [name for name in others if name not in set(steady)]
+    order: list[str] = []
+    for at, name in enumerate(steady):
+        # A later one of `steady` is younger than this one, whatever its file's time says.
+        limit = min(rank[later] for later in steady[at:])
+        while free and rank[free[0]] < limit:
+            order.append(free.pop(0))
+        order.append(name)
+    return order + free
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sorting key in which numbers count as numbers (1.9 before 1.10) and a pre-release comes before its release."""
+    parts = [
+        (1, int(part), "") if part.isdecimal() else (0 if part[0] == "-" else 3, 0, part)
+        for part in _PARTS.findall(name)
+    ]
+    return (*parts, (2, 0, ""))
 
 
 def _lived(order: Sequence[str], current: str, logged: Collection[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The events of a run, and the fold from events to what everybody shows.
+"""A run as everybody shows it, folded from its events.
 
 Owns the one meaning of a run's events: the run drawer, `runs show`, `--json` and the report all call `fold`, so they
 cannot disagree. Must not perform anything, nor read a clock.
@@ -12,9 +12,31 @@ from datetime import datetime
 from enum import StrEnum
 
 from console.domain.actions import Effect
-from console.domain.documents import Json
+from console.domain.event_codec import outcome_of
+from console.domain.events import (
+    Event,
+    EventKind,
+    GateDecided,
+    GateSampled,
+    JobResult,
+    LinkLost,
+    LinkRestored,
+    LockLost,
+    LockReleased,
+    LockTaken,
+    OperatorAnswered,
+    OperatorNeeded,
+    Outcome,
+    RunConfirmed,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepIntended,
+    StepOutput,
+)
 from console.domain.plans import Danger, HostScript, Plan, PlannedHost, PlannedStep
 from console.domain.policy import Operator
+from console.domain.step_facts import StepFacts
 
 __all__ = [
     "Danger",
@@ -38,16 +60,6 @@ __all__ = [
 ]
 
 
-class Outcome(StrEnum):
-    """How a run or a step ended. `unknown` is never shown as success."""
-
-    OK = "ok"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
-
-
 class RunState(StrEnum):
     """Where a run stands."""
 
@@ -56,42 +68,6 @@ class RunState(StrEnum):
     RUNNING = "running"
     NEEDS_OPERATOR = "needs operator"
     FINISHED = "finished"
-
-
-class EventKind(StrEnum):
-    """Every kind of fact a run can state, in the order of a life."""
-
-    RUN_PLANNED = "run_planned"
-    RUN_CONFIRMED = "run_confirmed"
-    RUN_STARTED = "run_started"
-    LOCK_TAKEN = "lock_taken"
-    LOCK_LOST = "lock_lost"
-    PREFLIGHT_DONE = "preflight_done"
-    STEP_INTENDED = "step_intended"
-    STEP_STARTED = "step_started"
-    STEP_OUTPUT = "step_output"
-    STEP_FINISHED = "step_finished"
-    GATE_SAMPLED = "gate_sampled"
-    GATE_DECIDED = "gate_decided"
-    LINK_LOST = "link_lost"
-    LINK_RESTORED = "link_restored"
-    OPERATOR_NEEDED = "operator_needed"
-    OPERATOR_ANSWERED = "operator_answered"
-    LOCK_RELEASED = "lock_released"
-    RUN_FINISHED = "run_finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One fact of a run. `seq` counts from 1 without gaps; `data` per kind is described in docs/architecture.md."""
-
-    run: int
-    seq: int
-    at: datetime
-    kind: EventKind
-    step: str = ""
-    host: str = ""
-    data: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +82,6 @@ class RunRow:
     operator: Operator
     created_at: datetime
     token: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobResult:
-    """What became of one failed job that a step retried or forgot, as it was read back."""
-
-    uuid: str
-    outcome: Outcome
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +109,7 @@ class StepProgress:
     effect: Effect
     text: str
     hosts: Mapping[str, HostProgress]
+    facts: StepFacts = field(default_factory=StepFacts)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -183,7 +151,7 @@ class RunView:
     question: Question | None = None
     lock_held: bool = False
     held_by: str = ""
-    """Who wants it to hold before its next step; empty when it goes on."""
+    """The operator whose hold request still stands: the run waits before its next step. Empty when there is none."""
     lost_links: tuple[str, ...] = ()
     gate: Mapping[str, str] = field(default_factory=dict)
     gate_decision: str = ""
@@ -211,6 +179,7 @@ def start_view(row: RunRow) -> RunView:
             effect=step.effect,
             text=step.text,
             hosts={host: HostProgress(host=host) for host in (step.hosts if step.scripts else ("",))},
+            facts=step.facts,
         )
         for step in plan.steps
     )
@@ -229,24 +198,50 @@ def fold(view: RunView, events: Iterable[Event]) -> RunView:
     """`view` after `events`, in order; events already folded (seq ≤ last_seq) are passed over."""
     for event in events:
         if event.seq > view.last_seq:
-            change = _FOLDS.get(event.kind)
-            view = replace(change(view, event) if change else view, last_seq=event.seq)
+            view = replace(_folded(view, event), last_seq=event.seq)
     return view
 
 
-def _text(event: Event, key: str) -> str:
-    value = event.data.get(key)
-    return value if isinstance(value, str) else ""
+def _folded(view: RunView, event: Event) -> RunView:
+    match event.payload:
+        case RunConfirmed():
+            return replace(view, state=RunState.CONFIRMED)
+        case RunStarted():
+            return _started(view, event)
+        case LockTaken():
+            return replace(view, lock_held=True)
+        case LockLost() | LockReleased():
+            return replace(view, lock_held=False)
+        case StepIntended() as intent:
+            return _intended(view, event, intent)
+        case StepOutput() as output:
+            end = output.offset + output.length
+            return _on_step(view, event, lambda progress: replace(progress, bytes=end))
+        case StepFinished() as finished:
+            return _finished_step(view, event, finished)
+        case LinkLost() | LinkRestored():
+            return _link(view, event)
+        case _:
+            return _folded_words(view, event)
 
 
-def _number(event: Event, key: str) -> int | None:
-    value = event.data.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _words(event: Event, key: str) -> tuple[str, ...]:
-    value = event.data.get(key)
-    return tuple(str(word) for word in value) if isinstance(value, list) else ()
+def _folded_words(view: RunView, event: Event) -> RunView:
+    """What the gate, operators and the end of the run say."""
+    match event.payload:
+        case GateSampled() as sample:
+            gate = {**view.gate, sample.probe: sample.status}
+            return replace(view, gate=gate, gate_began=view.gate_began or event.at)
+        case GateDecided() as decided:
+            return replace(view, gate_decision=decided.decision, detail=decided.detail or view.detail)
+        case OperatorNeeded() as asked:
+            question = Question(step=event.step, text=asked.question, choices=asked.choices, asked_at=event.at)
+            return replace(view, state=RunState.NEEDS_OPERATOR, question=question)
+        case OperatorAnswered() as answer:
+            return _answered(view, answer)
+        case RunFinished() as end:
+            return _ended(view, event, end)
+        case _:
+            return view
 
 
 def _on_step(view: RunView, event: Event, change: Callable[[HostProgress], HostProgress]) -> RunView:
@@ -258,143 +253,84 @@ def _on_step(view: RunView, event: Event, change: Callable[[HostProgress], HostP
     return replace(view, steps=tuple(changed(step) for step in view.steps))
 
 
-def _confirmed(view: RunView, _event: Event) -> RunView:
-    return replace(view, state=RunState.CONFIRMED)
-
-
 def _started(view: RunView, event: Event) -> RunView:
     began = view.started_at or event.at
     return replace(view, state=RunState.RUNNING, started_at=began, question=None, held_by="", gate_began=None)
 
 
-def _lock(view: RunView, event: Event) -> RunView:
-    return replace(view, lock_held=event.kind is EventKind.LOCK_TAKEN)
-
-
-def _known(view: RunView, event: Event) -> RunView:
-    """`view` with a row for a step that no plan lists: an undo, or what an abort calls for."""
+def _known(view: RunView, event: Event, intent: StepIntended) -> RunView:
+    """`view` with a row for a step that the plan does not list: an undo, or what a step declares for an abort."""
     step = next((step for step in view.steps if step.name == event.step), None)
     if step is not None and event.host in step.hosts:
         return view
     hosts = {**(step.hosts if step else {}), event.host: HostProgress(host=event.host)}
     if step is not None:
         return replace(view, steps=tuple(replace(s, hosts=hosts) if s is step else s for s in view.steps))
-    text = _text(event, "text") or event.step
-    fresh = StepProgress(name=event.step, kind=_text(event, "kind"), effect=Effect.IDEMPOTENT, text=text, hosts=hosts)
+    text = intent.text or event.step
+    fresh = StepProgress(name=event.step, kind=intent.kind, effect=Effect.IDEMPOTENT, text=text, hosts=hosts)
     return replace(view, steps=(*view.steps, fresh))
 
 
-def _intended(view: RunView, event: Event) -> RunView:
-    attempt = _number(event, "attempt") or 1
+def _intended(view: RunView, event: Event, intent: StepIntended) -> RunView:
     return _on_step(
-        _known(view, event),
+        _known(view, event, intent),
         event,
         lambda progress: replace(
-            progress, attempt=attempt, started_at=event.at, outcome=None, finished_at=None, exit_status=None
+            progress,
+            attempt=intent.attempt or 1,
+            started_at=event.at,
+            outcome=None,
+            finished_at=None,
+            exit_status=None,
         ),
     )
 
 
-def _output(view: RunView, event: Event) -> RunView:
-    end = (_number(event, "offset") or 0) + (_number(event, "length") or 0)
-    return _on_step(view, event, lambda progress: replace(progress, bytes=end))
-
-
-def _finished_step(view: RunView, event: Event) -> RunView:
+def _finished_step(view: RunView, event: Event, finished: StepFinished) -> RunView:
     return _on_step(
         view,
         event,
         lambda progress: replace(
             progress,
-            outcome=Outcome(_text(event, "outcome")),
-            exit_status=_number(event, "exit_status"),
+            outcome=finished.outcome,
+            exit_status=finished.exit_status,
             finished_at=event.at,
-            detail=_text(event, "detail"),
-            results=_results(event),
+            detail=finished.detail,
+            results=finished.results,
         ),
-    )
-
-
-def _results(event: Event) -> tuple[JobResult, ...]:
-    found = event.data.get("results")
-    return tuple(
-        JobResult(uuid=str(each.get("uuid")), outcome=_outcome(each.get("outcome")), detail=str(each.get("detail", "")))
-        for each in (found if isinstance(found, list) else ())
-        if isinstance(each, dict)
     )
 
 
 def results_code(words: Collection[object]) -> int:
     """The exit code for failed jobs with these outcomes: 8 when one is unknown, 3 when some are ok, 1 when none is."""
-    if any(_outcome(word) is Outcome.UNKNOWN for word in words):
+    if any(outcome_of(word) is Outcome.UNKNOWN for word in words):
         return 8
     if Outcome.FAILED not in words:
         return 0
     return 3 if Outcome.OK in words else 1
 
 
-def _outcome(word: object) -> Outcome:
-    """A word that a newer console may have written is no success."""
-    return Outcome(word) if isinstance(word, str) and word in set(Outcome) else Outcome.UNKNOWN
-
-
-def _sampled(view: RunView, event: Event) -> RunView:
-    gate = {**view.gate, _text(event, "probe"): _text(event, "status")}
-    return replace(view, gate=gate, gate_began=view.gate_began or event.at)
-
-
-def _decided(view: RunView, event: Event) -> RunView:
-    return replace(view, gate_decision=_text(event, "decision"), detail=_text(event, "detail") or view.detail)
-
-
 def _link(view: RunView, event: Event) -> RunView:
     rest = tuple(host for host in view.lost_links if host != event.host)
-    return replace(view, lost_links=(*rest, event.host) if event.kind is EventKind.LINK_LOST else rest)
+    return replace(view, lost_links=(*rest, event.host) if isinstance(event.payload, LinkLost) else rest)
 
 
-def _needed(view: RunView, event: Event) -> RunView:
-    question = Question(
-        step=event.step, text=_text(event, "question"), choices=_words(event, "choices"), asked_at=event.at
-    )
-    return replace(view, state=RunState.NEEDS_OPERATOR, question=question)
-
-
-def _answered(view: RunView, event: Event) -> RunView:
-    asked = _text(event, "request")
-    if asked in ("hold", "go", "skip") and not event.data.get("ignored"):
-        # A wish is no answer: what the run has asked it still asks.
-        held = {"hold": _text(event, "who") or "somebody", "go": ""}
-        return replace(view, held_by=held.get(asked, view.held_by))
+def _answered(view: RunView, answer: OperatorAnswered) -> RunView:
+    if answer.request in ("hold", "go", "skip") and not answer.ignored:
+        # A hold, go or skip request does not answer the open question; the run still asks it.
+        held = {"hold": answer.who or "somebody", "go": ""}
+        return replace(view, held_by=held.get(answer.request, view.held_by))
     return replace(view, state=RunState.RUNNING, question=None)
 
 
-def _ended(view: RunView, event: Event) -> RunView:
+def _ended(view: RunView, event: Event, end: RunFinished) -> RunView:
     return replace(
         view,
         state=RunState.FINISHED,
-        outcome=Outcome(_text(event, "outcome")),
-        detail=_text(event, "detail") or view.detail,
-        offers=_words(event, "offers"),
+        outcome=end.outcome,
+        detail=end.detail or view.detail,
+        offers=end.offers,
         finished_at=event.at,
         question=None,
         held_by="",
     )
-
-
-_FOLDS = {
-    EventKind.RUN_CONFIRMED: _confirmed,
-    EventKind.RUN_STARTED: _started,
-    EventKind.LOCK_TAKEN: _lock,
-    EventKind.LOCK_LOST: _lock,
-    EventKind.LOCK_RELEASED: _lock,
-    EventKind.STEP_INTENDED: _intended,
-    EventKind.STEP_OUTPUT: _output,
-    EventKind.STEP_FINISHED: _finished_step,
-    EventKind.GATE_SAMPLED: _sampled,
-    EventKind.GATE_DECIDED: _decided,
-    EventKind.LINK_LOST: _link,
-    EventKind.LINK_RESTORED: _link,
-    EventKind.OPERATOR_NEEDED: _needed,
-    EventKind.OPERATOR_ANSWERED: _answered,
-    EventKind.RUN_FINISHED: _ended,
-}

@@ -1,6 +1,6 @@
-"""Commands as argv templates with typed values, and their one quoted form for a POSIX shell.
+"""Typed values of commands, and the one quoted form of a word for a POSIX shell.
 
-Owns what each type of value may contain and how words become shell text. Must not run anything, nor know which
+Owns what each type of value may contain and how a word becomes shell text. Must not run anything, nor know which
 commands exist. Every refusal is a ValueError whose text shows the value harmlessly.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -42,15 +42,12 @@ class Typed:
             raise ValueError(refusal)
 
 
-Word = str | Typed
-"""A literal that the template's author wrote, or a checked value."""
-
-DASHES: Final = "--"
 _PATTERNS: Final[Mapping[Kind, re.Pattern[str]]] = {
     Kind.TEXT: re.compile(r"[^\0\r\n]{0,65536}"),
     Kind.INT: re.compile(r"[0-9]{1,18}"),
     Kind.NAME: re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,127}"),
-    Kind.RELEASE: re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"),
+    # a directory's name as people give it: `1.4.0+build.7`, `main@2026-01-02 12:00`, words of any language
+    Kind.RELEASE: re.compile(r"(?!.*\.\.)\w(?:[\w.+@~=,: -]{0,126}[\w.+@~=,:-])?"),
     # artisan takes commas as separators, so a name with one would address other queues
     Kind.QUEUE: re.compile(r"[^\x00-\x20\x7f,]{1,255}"),
     # numeric ids are the identity where failed jobs have no uuid column
@@ -73,43 +70,6 @@ def refused(kind: Kind, value: str) -> str:
     if not _PATTERNS[kind].fullmatch(value):
         return f"{shown} is not a valid {kind}"
     return ""
-
-
-def fill(template: Iterable[str], values: Mapping[str, Typed]) -> tuple[Word, ...]:
-    """The template with each element of the form `{name}` replaced by that value; no expressions, no partial fills."""
-    words: list[Word] = []
-    for element in template:
-        name = element[1:-1] if element.startswith("{") and element.endswith("}") else ""
-        if not name:
-            words.append(element)
-        elif name in values:
-            words.append(values[name])
-        else:
-            raise ValueError(f"nothing is known as {Raw.of(element).show(80)}")
-    return tuple(words)
-
-
-def positionals(*words: Word) -> tuple[Word, ...]:
-    """`--` and then the words, so that none of them can become an option."""
-    return (DASHES, *words)
-
-
-def argv(words: Iterable[Word]) -> tuple[str, ...]:
-    """The plain words. A literal may begin with a dash; NUL and line breaks are refused in every word."""
-    plain: list[str] = []
-    for word in words:
-        text = word.value if isinstance(word, Typed) else word
-        if "\0" in text or "\n" in text or "\r" in text:
-            raise ValueError(f"the word {Raw.of(text).show(80)} holds a NUL or a line break")
-        plain.append(text)
-    if not plain or not plain[0]:
-        raise ValueError("a command needs a first word")
-    return tuple(plain)
-
-
-def shell_text(words: Iterable[Word]) -> str:
-    """One POSIX shell command whose words are exactly these, whatever they hold."""
-    return " ".join(quote(text) for text in argv(words))
 
 
 def quote(text: str) -> str:

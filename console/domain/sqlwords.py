@@ -40,6 +40,17 @@ def byte_length(column: str, dialect: str) -> str:
     return f"octet_length({column})"
 
 
+def is_json_object(column: str, dialect: str) -> str:
+    """Whether a text column holds a JSON object, NULL does not. PostgreSQL is asked for the braces only: versions
+    before 16 have no test that does not raise."""
+    if dialect == "postgresql":
+        text = f"btrim({column})"
+        return f"coalesce(substr({text}, 1, 1) = '{{' and right({text}, 1) = '}}', false)"
+    # MySQL raises for a binary column, whose text it takes for no character set's.
+    text = f"cast({column} as text)" if dialect == "sqlite" else f"convert({column} using utf8mb4)"
+    return f"coalesce(json_valid({text}) and substr(ltrim({text}), 1, 1) = '{{', 0)"
+
+
 def after_last(column: str, marker: str, dialect: str) -> str:
     """What follows the last `marker` in a column, all of it when there is none. SQLite cannot: it gives all."""
     literal = "concat(" + ", ".join(_pieces(marker)) + ")"

@@ -7,6 +7,7 @@ beyond UTF-8, and must stay stateless: a chunk border can never split an attack 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _C0 = {i: chr(0x2400 + i) for i in range(0x20)}
@@ -88,3 +89,10 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.data)
+
+
+def listed(names: Collection[str], most: int = 8) -> str:
+    """Names for a sentence, the rest counted."""
+    ordered = [harmless(name) for name in names]
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return ", ".join(ordered[:most]) + more

@@ -41,7 +41,7 @@ class HostFacts:
     load: float
     cores: int
     memory_percent: int
-    disk_percent: int
+    disk_percent: int | None
     uptime: int
     clock_skew: float
 

@@ -2,18 +2,18 @@
 
 Owns shapes only. Must not hold an implementation, nor name a driver.
 
-Threads: everything here may block up to its deadline and is called from `services.loop.Loop` threads, never from the
-screen's own thread, unless its sentence says "at once".
+Threads: everything here may block up to its deadline and is called from `services.threads.loop.Loop` threads, never
+from the screen's own thread, unless its sentence says "at once".
 
 The domain is imported for the type checker only: a command that asks one question need not load all of it.
 """
 
 from __future__ import annotations
 
-from console.ports.clients import Completed, Http, KeyValue, Reach, Row, Shell, Sql, Stream, TunnelSocket
-from console.ports.reading import Clock, Publish, Source
+from console.ports.clients import Completed, Http, KeyValue, Reach, Row, Scanned, Shell, Sql, Stream, TunnelSocket
 from console.ports.screen import Background, Board, Checklists, FailedJobs, Polling, Runs, Tails, Windows
-from console.ports.state import Lease, MarkStore, Request, RunStore
+from console.ports.sources import Clock, Publish, Source
+from console.ports.state import Lease, MarkStore, Request
 
 __all__ = [
     "Background",
@@ -31,8 +31,8 @@ __all__ = [
     "Reach",
     "Request",
     "Row",
-    "RunStore",
     "Runs",
+    "Scanned",
     "Shell",
     "Source",
     "Sql",

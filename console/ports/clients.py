@@ -20,12 +20,22 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """A remote command that ended. `status` is None when a signal ended it. Streams are cut at the call's limit."""
+    """A remote command that ended. `status` is None when a signal ended it. Of `stderr` the beginning is kept."""
 
     status: int | None
     stdout: bytes
     stderr: bytes
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A part of a Redis database's keys that match. `cursor` goes on behind them, None when all were looked at;
+    `looked` is about how many keys were, matching or not."""
+
+    keys: tuple[bytes, ...]
+    cursor: bytes | None
+    looked: int
 
 
 class Stream(Protocol):
@@ -73,15 +83,17 @@ class Shell(Protocol):
         ...
 
     def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
-        """Runs a script to its end. Commands in it read an empty stdin."""
+        """Runs a script to its end. Commands in it read an empty stdin. An output longer than `limit` bytes is a
+        RemoteError: what was cut off would look as if it were not there."""
         ...
 
     def put(self, path: str, chunks: Iterable[bytes], *, deadline: float = 120.0, mode: int = 0o600) -> None:
         """Writes a file beside `path` and renames it there."""
         ...
 
-    def stream(self, script: str) -> Stream:
-        """Starts a script that goes on."""
+    def stream(self, script: str, *, bulk: bool = False) -> Stream:
+        """Starts a script that goes on. Its bytes are collected for a moment; `bulk` hands them over as they come, to a
+        reader that wants all there are."""
         ...
 
     def tunnel(self, host: str, port: int, *, deadline: float = 15.0) -> TunnelSocket:
@@ -121,8 +133,8 @@ class KeyValue(Protocol):
         """All replies of one round trip, raw bytes for strings; an error reply is a QueryError in its place."""
         ...
 
-    def scan(self, pattern: str, *, budget: int = 100_000, deadline: float = 5.0) -> tuple[bytes, ...]:
-        """Keys matching a glob, by SCAN; stops after looking at `budget` keys."""
+    def scan(self, pattern: str, *, cursor: bytes = b"0", budget: int = 100_000, deadline: float = 5.0) -> Scanned:
+        """Keys matching a glob, by SCAN, from `cursor` on; stops after looking at `budget` keys."""
         ...
 
     def close(self) -> None:

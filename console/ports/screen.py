@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from console.domain.checklists import ChecklistView, MarkKind
     from console.domain.documents import Json
     from console.domain.failures import FailedDetail, FailedFilter, FailedPage
+    from console.domain.log_history import LeftOut
     from console.domain.logs import FollowStatus, LogRing
     from console.domain.policy import ChangeWindow, Confirmation
     from console.domain.runs import Plan, RunView
@@ -71,11 +72,15 @@ class Runs(Protocol):
     """Planning, starting, following and answering runs. The screen never owns one."""
 
     def actions(self, environment: str) -> tuple[Action, ...]:
-        """Every action this environment can have, in key order."""
+        """Every action this environment can have, by name."""
         ...
 
     def refusal(self, environment: str, action: str) -> str:
         """Why an action cannot start now, empty when it can; from what is known, at once."""
+        ...
+
+    def note_refusal(self, environment: str, action: str, why: str) -> None:
+        """Audits that somebody wanted an action that `refusal` says no to."""
         ...
 
     def plan(self, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
@@ -98,8 +103,13 @@ class Runs(Protocol):
         """The newest bytes of a step's output; at once."""
         ...
 
+    def output_size(self, run: int, step: str, host: str) -> int:
+        """How many bytes of that output are stored, of which only the newest may be at hand; at once."""
+        ...
+
     def ask(self, run: int, kind: str, body: str = "") -> None:
-        """Hands the runner a request: abort, answer, hold, go or skip."""
+        """Hands the runner a request: abort, answer, hold, go or skip. UsageError when the run has ended or does not
+        take it, RefusedError when it would begin a protected run without a change window."""
         ...
 
     def current(self, environment: str) -> RunView | None:
@@ -112,7 +122,7 @@ class Runs(Protocol):
 
 
 class Checklists(Protocol):
-    """Checklists and the walks through them. A colleague's mark is published as `("checklist", ENVIRONMENT)`."""
+    """Checklists and their sessions. A colleague's mark is published as `("checklist", ENVIRONMENT)`."""
 
     def names(self, environment: str) -> tuple[str, ...]: ...
     def view(self, environment: str, name: str = "") -> ChecklistView | None:
@@ -124,7 +134,7 @@ class Checklists(Protocol):
         ...
 
     def close_session(self, environment: str, name: str) -> None:
-        """Ends the open walk, so that the file speaks again and the next mark opens a new one."""
+        """Ends the open session, so that the file speaks again and the next mark opens a new one."""
         ...
 
 
@@ -151,6 +161,10 @@ class Tails(Protocol):
 
     def statuses(self, environment: str) -> tuple[FollowStatus, ...]:
         """How each followed file stands; empty when the environment names no logs; at once."""
+        ...
+
+    def left_out(self, environment: str) -> tuple[LeftOut, ...]:
+        """What of the files could not be followed up, since the start; at once."""
         ...
 
     def close(self) -> None:

@@ -1,22 +1,25 @@
 """What is true after a run that ended badly: which steps finished where, what is live, the database, the lock, the way
 back.
 
-Owns those lines for the follower and for `runs show`. Must not decide how a run ended, nor claim what its events do not
-say.
+Owns those lines for whoever follows a run and for `runs show`. Must not decide how a run ended, nor claim what its
+events do not say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from console.domain.actions import Effect
-from console.domain.plans import PlannedStep
-from console.domain.runs import Event, EventKind, HostProgress, Outcome, RunRow, RunView, StepProgress
+from console.domain.events import LockLost, LockReleased, LockTaken, Payload
+from console.domain.left_down import left_down
+from console.domain.plans import PlannedStep, undo_name
+from console.domain.runs import Event, HostProgress, Outcome, RunRow, RunView, StepProgress
+from console.present.offers import offer_words
 
-_LOCK = {
-    EventKind.LOCK_TAKEN: "it was not given up",
-    EventKind.LOCK_RELEASED: "released",
-    EventKind.LOCK_LOST: "not ours any more",
+_LOCK: Mapping[type[Payload], str] = {
+    LockTaken: "it was not given up",
+    LockReleased: "released",
+    LockLost: "not ours any more",
 }
 
 
@@ -32,20 +35,28 @@ def aftermath(row: RunRow, view: RunView, events: Iterable[Event], *, options: s
         return ()
     lines = ["What is true now:", *_steps(view, {step.name for step in plan.steps} - set(changing))]
     for step in changing.values():
-        if _is_link(step):
+        if step.facts.switches_link:
             lines += _live(row, view, step)
-        elif migrates(step.name, step.text):
+        elif step.facts.migrates:
             lines += [
                 _line("database", f"{said}; going back to an older release does not undo them")
                 for said in (migrated(each) for each in view.steps if each.name == step.name)
                 if said
             ]
     if plan.lock:
-        kinds = [event.kind for event in events if event.kind in _LOCK]
+        kinds = [type(event.payload) for event in events if type(event.payload) in _LOCK]
         said = _LOCK[kinds[-1]] if kinds else "was never taken"
         kept = f": opsconsole lock status -e {row.environment}{options}" if view.lock_held else ""
         lines.append(_line("lock", said + kept))
-    lines += [_line("way back", f"opsconsole run {offer} -e {row.environment}{options}") for offer in view.offers]
+    if (left := left_down(plan, view)) is not None:
+        done = next((step.outcome for step in view.steps if step.name == left.name), None)
+        by = f"maintenance mode by the step {left.name}"
+        looked = f"opsconsole hosts -e {row.environment}{options}"
+        sure = f"in {by}, unless somebody ended it since"
+        lines.append(_line("site", sure if done is Outcome.OK else f"may be in {by}, which was not ok: {looked}"))
+    lines += [
+        _line("way back", f"opsconsole run {offer_words(offer)} -e {row.environment}{options}") for offer in view.offers
+    ]
     return tuple(lines)
 
 
@@ -65,7 +76,7 @@ def _steps(view: RunView, reading: set[str]) -> list[str]:
 
 def _live(row: RunRow, view: RunView, link: PlannedStep) -> list[str]:
     before = {host.name: host.current for host in row.plan.hosts}
-    undone = next((step.hosts for step in view.steps if step.name == f"undo {link.name}"), {})
+    undone = next((step.hosts for step in view.steps if step.name == undo_name(link.name)), {})
     said: dict[str, list[str]] = {}
     for host, progress in next((step.hosts for step in view.steps if step.name == link.name), {}).items():
         if not progress.attempt or progress.outcome is Outcome.SKIPPED:
@@ -80,13 +91,8 @@ def _live(row: RunRow, view: RunView, link: PlannedStep) -> list[str]:
     return [_line("current", f"is {now} on {', '.join(hosts)}") for now, hosts in said.items()]
 
 
-def migrates(name: str, text: str) -> bool:
-    """Whether a step of that name and text runs migrations."""
-    return name == "migrate" or {"artisan", "migrate"} <= set(text.split())
-
-
 def migrated(step: StepProgress) -> str:
-    """What such a step has done to the database, or may have; empty when it did nothing."""
+    """What a step that migrates has done to the database, or may have; empty when it did nothing."""
     ends = {each.outcome for each in step.hosts.values() if each.attempt} - {Outcome.SKIPPED}
     if not ends:
         return ""
@@ -105,7 +111,3 @@ def _word(progress: HostProgress) -> str:
 
 def _line(head: str, text: str) -> str:
     return f"  {head:<10} {text}"
-
-
-def _is_link(step: PlannedStep) -> bool:
-    return step.kind == "release" and step.params.get("do") == "link"

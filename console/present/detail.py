@@ -6,7 +6,8 @@ Owns that text. Must not parse: it is handed what the domain made of the row.
 from __future__ import annotations
 
 from console.domain.documents import Json
-from console.domain.failures import FailedDetail, Thrown
+from console.domain.exception_text import Thrown
+from console.domain.failures import FailedDetail
 from console.domain.untrusted import harmless
 from console.present.text import Line, day, plural
 
@@ -21,7 +22,7 @@ def failed_lines(detail: FailedDetail, *, local: bool = False) -> tuple[Line, ..
         (("job         ", "dim"), (job.job.show(200), "bold")),
         (("queue       ", "dim"), (harmless(job.queue), ""), (f"  on {harmless(job.connection)}", "dim")),
         (("failed at   ", "dim"), (day(job.failed_at, local=local), "")),
-        (("uuid        ", "dim"), (harmless(job.uuid), ""), (f"  id {job.id}", "dim")),
+        (("uuid        ", "dim"), (harmless(job.uuid) or "none", ""), (f"  id {job.id}", "dim")),
     ]
     for key, value in detail.extras.items():
         lines.append(((f"{harmless(key):<12}", "dim"), (harmless(str(value)), "")))

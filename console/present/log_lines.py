@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 
 from console.domain.documents import Json
-from console.domain.failures import Frame, Thrown
-from console.domain.log_format import Level, Record, logged_chain
+from console.domain.exception_text import Frame, Thrown
+from console.domain.log_format import Record, logged_chain
+from console.domain.log_levels import Level
+from console.domain.log_stamps import day_and_clock
 from console.domain.untrusted import Raw
 from console.present.text import Line
 
@@ -29,7 +31,10 @@ STATES = {
 LEVEL_WIDTH = 9
 _FRAMES = 3
 _MORE_LINES = 2
-_LONGEST = 1000
+LONGEST = 1000
+"""Characters of a message on its line."""
+CONTEXT = 300
+"""Characters of a context behind it."""
 _RELEASE = re.compile(r"^.*?/(?:releases/[^/]+|current)/")
 _CLASS_FILE = re.compile(r"([^/]+):(\d+)$")
 
@@ -41,7 +46,7 @@ def short_path(location: str) -> str:
 
 def clock(record: Record) -> str:
     """The time of day as the application wrote it, eight columns."""
-    return record.at.show(40)[11:19].ljust(8)
+    return Raw(day_and_clock(record.at.data)[1]).show(8).ljust(8)
 
 
 def record_lines(record: Record, *, host_width: int = 0, host_state: str = "accent") -> tuple[Line, ...]:
@@ -49,18 +54,20 @@ def record_lines(record: Record, *, host_width: int = 0, host_state: str = "acce
     state = STATES[record.level]
     host = ((f"{record.host:{host_width}} ", host_state),) if host_width else ()
     indent = 9 + (host_width + 1 if host_width else 0) + LEVEL_WIDTH + 1
+    cut = ((f"  [{record.cut}]", "warning"),) if record.cut else ()
     if not record.level:
-        first = record.message.show(_LONGEST)
-        return (((f"{clock(record)} ", "dim"), *host, (first, "dim")), *_more(record.rest, 9))
-    shown = record.message.lines(_LONGEST, 1 + _MORE_LINES)
+        first = record.message.show(LONGEST)
+        return (((f"{clock(record)} ", "dim"), *host, (first, "dim"), *cut), *_more(record.rest, 9))
+    shown = record.message.lines(LONGEST, 1 + _MORE_LINES)
     chain = logged_chain(record.exception)
     head: list[tuple[str, str]] = [(f"{clock(record)} ", "dim"), *host]
     head.append((f"{record.level.name:{LEVEL_WIDTH}} ", state))
     head.append((shown[0] if shown else "", "error" if record.level >= Level.CRITICAL else ""))
+    head += cut
     if chain:
         head.append((f"  {_where(chain[0])}", "dim"))
     if record.context:
-        head.append((f"  {record.context.show(300)}", "dim"))
+        head.append((f"  {record.context.show(CONTEXT)}", "dim"))
     more = tuple(((" " * indent, ""), (text, "")) for text in shown[1:])
     return (tuple(head), *more, *(_frames(chain[0].frames, indent) if chain else ()))
 
@@ -75,7 +82,7 @@ def _where(thrown: Thrown) -> str:
 def _more(rest: Raw, indent: int) -> tuple[Line, ...]:
     if not rest:
         return ()
-    lines = rest.lines(_LONGEST, _MORE_LINES)
+    lines = rest.lines(LONGEST, _MORE_LINES)
     left = rest.data.count(b"\n") + 1 - len(lines)
     shown = tuple(((" " * indent, ""), (text, "dim")) for text in lines)
     return (*shown, ((" " * indent, ""), (f"… {left:,} more lines", "dim"))) if left > 0 else shown
@@ -135,15 +142,19 @@ def record_document(record: Record) -> dict[str, Json]:
         "file": record.file,
         "at": record.at.exact() or None,
         "level": record.level.name.lower() if record.level else None,
-        "message": record.message.exact() if record.level else _joined(record.message, record.rest),
+        "message": _message(record),
         "context": _decoded(record.context),
         "exception": record.exception.exact() or None,
         "offset": record.offset,
     }
 
 
-def _joined(first: Raw, rest: Raw) -> str:
-    return f"{first.exact()}\n{rest.exact()}" if rest else first.exact()
+def _message(record: Record) -> str:
+    """All of the message; of a record without a level, all of its lines."""
+    message = record.message.exact()
+    if record.rest and not record.level:
+        message = f"{message}\n{record.rest.exact()}"
+    return f"{message} … [{record.cut}]" if record.cut else message
 
 
 def _decoded(context: Raw) -> Json:

@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from console.domain.counts import bounds
 from console.domain.documents import Json
 from console.domain.environment import Environment
-from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary, Thrown
+from console.domain.exception_text import Thrown
+from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary
 from console.domain.health import ProbeReading, ProbeResult, Status
-from console.domain.queues import QueueDepth, QueueReading
-from console.domain.readings import APP, FAILED, PROBES, QUEUES, WORKERS
+from console.domain.queues import QueueDepth, QueueReading, queue_totals
+from console.domain.readings import APP
 from console.domain.releases import ReleaseReading
-from console.domain.snapshot import Snapshot
+from console.domain.snapshot import Snapshot, left_unread
 from console.domain.workers import Worker, WorkerReading
 
 T = TypeVar("T")
 
-_QUEUES = QUEUES.rstrip(":")
-_FROM_APP = (_QUEUES, FAILED)
+_FROM_APP = (QueueReading, FailedSummary)
+"""Kinds of which there is no source, or none that can be read, before the application was."""
 
 
 def stamp(at: datetime | None) -> Json:
@@ -35,7 +37,7 @@ def stamp(at: datetime | None) -> Json:
 
 
 def queue_document(depth: QueueDepth) -> dict[str, Json]:
-    """One queue; `split_is_exact` is false where only the sum of ready, delayed and reserved is."""
+    """One queue; `split_is_exact` is false where only the sum of ready, delayed and reserved is, `bound` says why."""
     return {
         "connection": depth.connection,
         "queue": depth.queue,
@@ -47,18 +49,68 @@ def queue_document(depth: QueueDepth) -> dict[str, Json]:
         "oldest_ready_seconds": depth.oldest_ready_seconds,
         "paused": depth.paused,
         "split_is_exact": not depth.approximate,
+        **completeness(depth.bound),
     }
 
 
 def queues_document(environment: str, snapshots: Iterable[Snapshot[Any]]) -> dict[str, Json]:
-    """`queues --json`: all connections together; `errors` names each source that could not be read."""
+    """`queues --json`: all connections together; `errors` names each source that could not be read. `is_complete` is
+    false when there may be queues that are not among these."""
     read = list(snapshots)
     return {
         "environment": environment,
         "taken_at": _newest(read),
         "queues": [queue_document(depth) for depth in depths(read)],
+        "connections": [_connection(each) for each in read if each.kind is QueueReading],
+        **completeness(bounds([*_unread(read, QueueReading), *queue_bounds(read)])),
         "errors": errors(read),
+        "guesses": list[Json](guesses(read)),
     }
+
+
+def _connection(snapshot: Snapshot[Any]) -> Json:
+    """One queue connection: whether the application uses it, and why its jobs were not counted."""
+    value: QueueReading | None = snapshot.value
+    return {
+        "connection": snapshot.title,
+        "driver": value.driver if value else None,
+        "used": value.used if value else True,
+        "counted": value is not None and not value.uncounted,
+        "detail": (value.uncounted or None) if value else snapshot.error,
+    }
+
+
+def completeness(bound: str) -> dict[str, Json]:
+    """What stands beside counts: whether they are all there is, and in words what makes them incomplete."""
+    return {"is_complete": not bound, "bound": bound or None}
+
+
+def queue_bounds(read: Iterable[Snapshot[Any]]) -> list[str]:
+    """Why a connection may have more queues than were read, by connection."""
+    return [
+        f"{each.value.connection}: {each.value.bound}"
+        for each in read
+        if isinstance(each.value, QueueReading) and each.value.bound
+    ]
+
+
+def _unread(read: Iterable[Snapshot[Any]], kind: type) -> list[str]:
+    """The sources of one kind of which there is no reading."""
+    return [
+        f"{each.source} could not be read"
+        for each in read
+        if each.value is None and each.error is not None and each.kind is kind
+    ]
+
+
+def guesses(read: Iterable[Snapshot[Any]]) -> list[str]:
+    """What the numbers of queues stand on that nobody read, by connection."""
+    return [
+        f"{each.value.connection}: {guess}"
+        for each in read
+        if isinstance(each.value, QueueReading)
+        for guess in each.value.guesses
+    ]
 
 
 def workers_document(environment: str, snapshot: Snapshot[Any]) -> dict[str, Json]:
@@ -69,6 +121,7 @@ def workers_document(environment: str, snapshot: Snapshot[Any]) -> dict[str, Jso
         "environment": environment,
         "taken_at": stamp(snapshot.taken_at),
         "workers": [worker_document(worker) for worker in reading.workers],
+        **completeness(bounds([*_unread([snapshot], WorkerReading), *reading.errors])),
         "errors": errors([snapshot]) + hosts,
     }
 
@@ -85,18 +138,20 @@ def worker_document(worker: Worker) -> dict[str, Json]:
     }
 
 
-def health_document(environment: str, snapshot: Snapshot[Any]) -> dict[str, Json]:
-    """`health --json`."""
+def health_document(environment: str, snapshot: Snapshot[Any], hosts: Sequence[Json] = ()) -> dict[str, Json]:
+    """`health --json`; `hosts` say which of them turn visitors away meanwhile."""
     reading = snapshot.value if isinstance(snapshot.value, ProbeReading) else ProbeReading(probes=())
     return {
         "environment": environment,
         "taken_at": stamp(snapshot.taken_at),
         "probes": [probe_document(probe) for probe in reading.probes],
+        "hosts": list(hosts),
     }
 
 
 def probe_document(probe: ProbeResult) -> dict[str, Json]:
-    """One answer; `body_status` as the body says it."""
+    """One answer; `body_status` as the body says it. `understood` is false where nobody knows what the answer means,
+    `concerns` names what keeps it from being ok."""
     return {
         "name": probe.name,
         "url": probe.url,
@@ -105,6 +160,8 @@ def probe_document(probe: ProbeResult) -> dict[str, Json]:
         "http_status": probe.http_status,
         "body_status": probe.body_status,
         "detail": probe.detail,
+        "understood": probe.understood,
+        "concerns": list(probe.concerns),
         "checked_at": stamp(probe.checked_at),
     }
 
@@ -114,6 +171,7 @@ def failed_list_document(page: FailedPage) -> dict[str, Json]:
     return {
         "total": page.total,
         "total_is_exact": page.total_is_exact,
+        **completeness(page.count.bound),
         "next": page.next,
         "jobs": [failed_job_document(job) for job in page.jobs],
     }
@@ -122,7 +180,7 @@ def failed_list_document(page: FailedPage) -> dict[str, Json]:
 def failed_job_document(job: FailedJob) -> dict[str, Json]:
     """The head of one row."""
     return {
-        "uuid": job.uuid,
+        "uuid": job.uuid or None,
         "id": job.id,
         "connection": job.connection,
         "queue": job.queue,
@@ -169,12 +227,13 @@ def thrown_document(thrown: Thrown) -> dict[str, Json]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStatus:
     """Everything read of one environment: `status` is its verdict in one word, `values` the encoded readings by
-    source."""
+    source, `hosts` one document for each host."""
 
     environment: Environment
     status: str
     snapshots: Mapping[str, Snapshot[Any]]
     values: Mapping[str, Json]
+    hosts: Sequence[Json] = ()
 
 
 def status_document(statuses: Sequence[EnvironmentStatus]) -> dict[str, Json]:
@@ -190,11 +249,12 @@ def environment_document(status: EnvironmentStatus) -> dict[str, Json]:
         "tier": status.environment.tier.value,
         "status": status.status,
         "release": release_document(read),
-        "queues": _part(read, QueueReading, _QUEUES, _queue_sums),
-        "failed": _part(read, FailedSummary, FAILED, _failed_sums),
-        "health": _part(read, ProbeReading, PROBES, _health_sums),
-        "workers": _part(read, WorkerReading, WORKERS, _worker_sums),
+        "queues": _part(read, QueueReading, lambda found: _queue_sums(found, _unread(read, QueueReading))),
+        "failed": _part(read, FailedSummary, _failed_sums),
+        "health": _part(read, ProbeReading, _health_sums),
+        "workers": _part(read, WorkerReading, _worker_sums),
         "alerts": None,
+        "hosts": list(status.hosts),
         "sources": {
             name: {
                 "taken_at": stamp(snapshot.taken_at),
@@ -221,8 +281,12 @@ def depths(read: Iterable[Snapshot[Any]]) -> list[QueueDepth]:
 
 
 def errors(read: Iterable[Snapshot[Any]]) -> list[Json]:
-    """Each source that could not be read, and why."""
-    return [{"source": snapshot.source, "error": snapshot.error} for snapshot in read if snapshot.error is not None]
+    """Each source that could not be read, and each part that one had to leave out, and why."""
+    return [
+        {"source": snapshot.source, "error": words}
+        for snapshot in read
+        for words in ([snapshot.error] if snapshot.error is not None else left_unread(snapshot))
+    ]
 
 
 def _newest(read: Iterable[Snapshot[Any]]) -> Json:
@@ -230,28 +294,33 @@ def _newest(read: Iterable[Snapshot[Any]]) -> Json:
 
 
 def _part(
-    read: Sequence[Snapshot[Any]], kind: type[T], source: str, sums: Callable[[Sequence[T]], dict[str, Json]]
+    read: Sequence[Snapshot[Any]], kind: type[T], sums: Callable[[Sequence[T]], dict[str, Json]]
 ) -> dict[str, Json]:
     own = [snapshot for snapshot in read if isinstance(snapshot.value, kind)]
-    failed = [snapshot.error for snapshot in read if snapshot.source.partition(":")[0] == source and snapshot.error]
-    if not own and not failed and source in _FROM_APP:
+    failed = [snapshot.error for snapshot in read if snapshot.kind is kind and snapshot.error]
+    if not own and not failed and kind in _FROM_APP:
         # Without the application nobody knows which sources there would be.
         failed = [snapshot.error for snapshot in read if snapshot.source == APP and snapshot.error]
+    counted = sums([value for snapshot in own if isinstance(value := snapshot.value, kind)])
+    if not own:
+        counted |= completeness(failed[0] if failed else "nothing was read")
     return {
-        **sums([value for snapshot in own if isinstance(value := snapshot.value, kind)]),
+        **counted,
         "taken_at": stamp(min((snapshot.taken_at for snapshot in own if snapshot.taken_at is not None), default=None)),
         "error": failed[0] if failed else None,
     }
 
 
-def _queue_sums(readings: Sequence[QueueReading]) -> dict[str, Json]:
-    queues = [queue for reading in readings for queue in reading.queues]
-    known = bool(readings)
+def _queue_sums(readings: Sequence[QueueReading], missing: Sequence[str]) -> dict[str, Json]:
+    sums = queue_totals(readings, missing=missing)
+    known = any(not reading.uncounted for reading in readings)
     return {
-        "ready": sum(queue.ready for queue in queues) if known else None,
-        "delayed": sum(queue.delayed for queue in queues) if known else None,
-        "reserved": sum(queue.reserved for queue in queues) if known else None,
-        "stuck": sum(queue.stuck for queue in queues) if known else None,
+        "ready": sums.ready.number if known else None,
+        "delayed": sums.delayed.number if known else None,
+        "reserved": sums.reserved.number if known else None,
+        "stuck": sums.stuck.number if known else None,
+        **completeness(sums.bound if known else bounds([sums.bound, *(each.uncounted for each in readings)])),
+        "uncounted": {each.connection: each.uncounted for each in readings if each.uncounted},
     }
 
 
@@ -260,6 +329,7 @@ def _failed_sums(readings: Sequence[FailedSummary]) -> dict[str, Json]:
     return {
         "total": summary.page.total if summary else None,
         "since_hour": summary.since_hour if summary else None,
+        **completeness(bounds([summary.page.count.bound, summary.recent.bound]) if summary else ""),
     }
 
 
@@ -270,6 +340,7 @@ def _health_sums(readings: Sequence[ProbeReading]) -> dict[str, Json]:
         "ok": statuses.count(Status.OK) if known else None,
         "warning": statuses.count(Status.WARNING) if known else None,
         "failed": statuses.count(Status.FAILED) + statuses.count(Status.CRASHED) if known else None,
+        **completeness(""),
     }
 
 
@@ -279,4 +350,5 @@ def _worker_sums(readings: Sequence[WorkerReading]) -> dict[str, Json]:
     return {
         "running": sum(worker.running for worker in workers) if known else None,
         "expected": sum(worker.expected for worker in workers) if known else None,
+        **completeness(bounds(error for reading in readings for error in reading.errors)),
     }

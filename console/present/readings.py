@@ -1,67 +1,46 @@
 """Finding readings on the board by what they are, and judging an environment by all of them.
 
-Owns the choice of snapshots by their value's type and the one verdict an environment gets. Must not read anything
-itself; it is given the board.
+Owns the choice of snapshots by the kind that their source declares, and the one verdict an environment gets. Must not
+read anything itself, nor know a single kind: what is wrong with a reading its source has said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from console.domain.failures import FailedSummary
-from console.domain.health import ProbeReading, Status
-from console.domain.queues import QueueReading
-from console.domain.readings import LIGHT, LightReading
-from console.domain.releases import ReleaseReading
+from console.domain.readings import APP, LIGHT, AppReading
 from console.domain.snapshot import Snapshot
-from console.domain.workers import HostFacts, HostReading, WorkerReading
 from console.ports import Board
-from console.present.text import brief, plural
+from console.present.text import brief
 from console.present.unread import reason, source_words
 
 T = TypeVar("T")
 
-DISK_DOUBTFUL, DISK_BAD = 90, 97
-"""Percent of a host's disk from which it is a trouble, and a bad one."""
-OVERLOAD = 4
-"""Load for each core from which a host is in trouble."""
-SKEW = 30
-"""Seconds by which a host's clock may differ from ours."""
 
-# A source that never answered has no value to judge by: then its name's words say what it would have been.
-_WORDS: dict[type, tuple[str, ...]] = {
-    QueueReading: ("queue", "horizon"),
-    FailedSummary: ("failed",),
-    WorkerReading: ("worker",),
-    HostReading: ("host",),
-    ReleaseReading: ("release",),
-    ProbeReading: ("probe", "health"),
-}
-KNOWN = tuple(_WORDS)
-
-
-def kind_of(snapshot: Snapshot[object]) -> type | None:
-    """What a snapshot holds, or would hold; None for a source that no pane knows."""
-    for kind, words in _WORDS.items():
-        if isinstance(snapshot.value, kind) or (
-            snapshot.value is None and any(word in snapshot.source for word in words)
-        ):
-            return kind
-    return None
+def kind_at(board: Board, environment: str, source: str) -> type | None:
+    """The type of a source's readings, by its name; None for a source that has not been read yet."""
+    found = board.get(environment, source)
+    return None if found is None else found.kind
 
 
 def snapshots(board: Board, environment: str, kind: type[T]) -> tuple[Snapshot[T], ...]:
     """Every snapshot that holds (or would hold) readings of one type, in the board's order."""
     found = (board.get(environment, source) for source in board.sources(environment))
-    return tuple(cast("Snapshot[T]", each) for each in found if each is not None and kind_of(each) is kind)
+    return tuple(cast("Snapshot[T]", each) for each in found if each is not None and each.kind is kind)
 
 
-def others(board: Board, environment: str) -> tuple[Snapshot[object], ...]:
-    """Snapshots of sources without a pane of their own, of an environment that is read fully."""
+def others(board: Board, environment: str, shown: Collection[type]) -> tuple[Snapshot[object], ...]:
+    """Snapshots of an environment that is read fully whose kind is not among those `shown` elsewhere."""
     found = (board.get(environment, source) for source in board.sources(environment) if source != LIGHT)
-    return tuple(each for each in found if each is not None and kind_of(each) is None)
+    return tuple(each for each in found if each is not None and each.kind not in shown)
+
+
+def application(board: Board, environment: str) -> Snapshot[AppReading] | None:
+    """What the application says of itself; None before anybody asked."""
+    found = board.get(environment, APP)
+    return cast("Snapshot[AppReading]", found) if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +67,21 @@ def freshness(found: Iterable[Snapshot[object]], mono: float) -> Freshness:
         worst = next((each for each in failing if each.value is None), failing[0])
         age = worst.age(mono)
         error = f"{brief(age)} old: {worst.error}" if age is not None else reason(worst)
-        error = f"{source_words(worst.source)}: {error}" if len(every) > 1 else error
+        error = f"{source_words(worst)}: {error}" if len(every) > 1 else error
     # A source that never answered has nothing on the screen that could be old.
     stale = any(each.stale(mono) for each in every if each.value is not None) or not ages
     return Freshness(error, max(ages, default=None), stale, not ages and not failing)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EnvironmentVerdict:
     """An environment in one word: `state` is ok, warning, failed or unknown; `troubles` names each reason."""
 
     state: str
     troubles: tuple[str, ...] = ()
 
 
-def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -> Verdict:
+def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -> EnvironmentVerdict:
     """What everything read of an environment comes to. Unreadable is never ok, and neither is old while it is
     `polled`; of one that is not, old readings say nothing at all."""
     bad: list[str] = []
@@ -121,13 +100,15 @@ def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -
             lost += 1
             doubtful.append(f"{source}: last read {brief(snapshot.age(mono))} ago")
         else:
-            _judge_value(snapshot.value, bad, doubtful)
+            bad += [trouble.words for trouble in snapshot.troubles if trouble.bad]
+            doubtful += [trouble.words for trouble in snapshot.troubles if not trouble.bad]
     if not seen:
-        return Verdict("unknown")
+        return EnvironmentVerdict("unknown")
     if lost == seen:
-        return Verdict("lost", tuple(doubtful))
+        return EnvironmentVerdict("lost", tuple(doubtful))
     state = "failed" if bad else "warning" if doubtful else "ok"
-    return Verdict(state, (*bad, *doubtful))
+    # Several sources tell of the same host that cannot be reached, and it is one trouble.
+    return EnvironmentVerdict(state, tuple(dict.fromkeys((*bad, *doubtful))))
 
 
 def _telling(board: Board, environment: str, *, polled: bool) -> tuple[str, ...]:
@@ -138,54 +119,3 @@ def _telling(board: Board, environment: str, *, polled: bool) -> tuple[str, ...]
         return sources
     full = tuple(source for source in sources if source != LIGHT)
     return full or sources if polled else (LIGHT,)
-
-
-def _judge_value(value: object, bad: list[str], doubtful: list[str]) -> None:
-    if isinstance(value, ProbeReading):
-        for probe in value.probes:
-            if probe.status in (Status.FAILED, Status.CRASHED):
-                bad.append(f"{probe.name} {probe.status}")
-            elif probe.status is Status.WARNING:
-                doubtful.append(f"{probe.name} warning")
-    elif isinstance(value, LightReading):
-        if value.status in (Status.FAILED, Status.CRASHED):
-            bad.append(value.detail or str(value.status))
-        elif value.status is Status.WARNING:
-            doubtful.append(value.detail or "warning")
-    elif isinstance(value, WorkerReading):
-        doubtful += [f"{w.name} {w.status} on {w.host}" for w in value.workers if w.status != "running"]
-        doubtful += value.errors
-    elif isinstance(value, QueueReading):
-        # The same queue may be on several connections.
-        doubtful += [
-            f"{plural(queue.stuck, 'job')} stuck in {queue.queue} on {queue.connection}"
-            for queue in value.queues
-            if queue.stuck
-        ]
-    elif isinstance(value, HostReading):
-        found = [trouble for host in value.hosts for trouble in host_troubles(host)]
-        bad += [words for words, failed in found if failed]
-        doubtful += [words for words, failed in found if not failed]
-        doubtful += value.errors
-
-
-def host_troubles(host: HostFacts) -> tuple[tuple[str, bool], ...]:
-    """What is wrong with a host, in words, and whether it is more than doubtful; the rows of hosts say the same."""
-    found = []
-    if host.disk_percent >= DISK_DOUBTFUL:
-        found.append((f"{host.host} disk {host.disk_percent} %", host.disk_percent >= DISK_BAD))
-    if host.load > OVERLOAD * max(1, host.cores):
-        found.append((f"{host.host} load {host.load:.2f} on {plural(host.cores, 'core')}", False))
-    if skewed(host):
-        found.append((f"{host.host} clock {host.clock_skew:+.0f}s from ours", False))
-    return tuple(found)
-
-
-def strained(host: HostFacts) -> bool:
-    """Whether more wants to run than there are cores: worth a colour, no trouble yet, for busy hosts do that daily."""
-    return host.load > max(1, host.cores)
-
-
-def skewed(host: HostFacts) -> bool:
-    """Whether its clock is not ours."""
-    return abs(host.clock_skew) > SKEW

@@ -5,11 +5,12 @@ Owns those words. Must not fold events (domain.runs does) nor decide anything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.actions import Effect
 from console.domain.runs import Danger, HostProgress, Outcome, Plan, PlannedStep, RunState, RunView, StepProgress
-from console.domain.untrusted import harmless
+from console.domain.untrusted import Raw, harmless
 from console.present import text
 from console.present.table import Cell, Column, Row
 from console.present.text import Line
@@ -231,6 +232,18 @@ def result_lines(step: StepProgress) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def output_lines(run: int, step: StepProgress, outputs: Mapping[str, tuple[Raw, int]]) -> list[Line]:
+    """What a step said, by host: the newest bytes that are at hand, and how many there are in all."""
+    lines: list[Line] = [*results, ()] if (results := result_lines(step)) else []
+    for host, (raw, size) in outputs.items():
+        lines.append(((harmless(host) or _ONE_HOST, "accent-bold"),))
+        if size > len(raw):
+            part = f"the newest {text.count(len(raw))} of {text.count(size)} bytes"
+            lines.append(((f"{part}: opsconsole runs attach {run} prints all", "warning"),))
+        lines += [((line, ""),) for line in raw.lines()] if raw else [(("no output", "dim"),)]
+    return lines
+
+
 def shown_step(view: RunView) -> StepProgress | None:
     """The step whose output is worth looking at: the one that runs, else the last that began, failures first."""
     begun = [step for step in view.steps if any(progress.attempt for progress in step.hosts.values())]
@@ -238,8 +251,14 @@ def shown_step(view: RunView) -> StepProgress | None:
     failed = [step for step in begun if step.outcome in (Outcome.FAILED, Outcome.UNKNOWN)]
     for choice in (running, failed, begun):
         if choice:
-            return choice[-1]
+            return _with_results(view, choice[-1])
     return None
+
+
+def _with_results(view: RunView, step: StepProgress) -> StepProgress:
+    """The step itself; for a command that a step started, that step as soon as it says what became of each job."""
+    starters = (each for each in view.steps if step.name.endswith(f" {each.name}") and result_lines(each))
+    return next(starters, step)
 
 
 def shown_host(step: StepProgress) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from console.domain.counts import Count
+
 OK, WARNING, FAILED, OPEN, DONE, CURRENT, PAUSED, DUE = "●", "▲", "✖", "○", "✓", "▶", "‖", "◷"
 NONE = "–"
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -51,6 +53,17 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def count(number: int | None) -> str:
     """`4,812`; a dash for unknown."""
     return NONE if number is None else f"{number:,}"
+
+
+def counted(found: Count) -> str:
+    """`4,812`, `≥4,812` or `~4,812`: a number that says whether it is whole."""
+    return f"{found.sign}{found.number:,}"
+
+
+def rounded(number: int) -> str:
+    """`12,000` for 12,345: a number that moves all the time, rounded down to two digits."""
+    step = 10 ** max(0, len(str(number)) - 2)
+    return f"{number // step * step:,}"
 
 
 def span(seconds: float | None) -> str:

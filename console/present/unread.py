@@ -8,8 +8,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from console.domain.readings import QUEUES
+from console.domain.queues import QueueReading
 from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
 from console.present.table import Cell, Row
@@ -28,9 +29,9 @@ def unread(found: Iterable[Snapshot[object]], app: Snapshot[object] | None = Non
     return tuple(each for each in every if each.value is None and each.error is not None)
 
 
-def source_words(source: str) -> str:
+def source_words(snapshot: Snapshot[object]) -> str:
     """A source as people know it: a queue connection by its own name."""
-    return harmless(source.removeprefix(QUEUES))
+    return harmless(snapshot.title or snapshot.source)
 
 
 def reason(snapshot: Snapshot[object]) -> str:
@@ -45,7 +46,7 @@ def unread_rows(
     says that the table's first column holds nothing but one, `named` that sources are told apart by name."""
     rows: list[Row] = []
     for each in missing:
-        words = f"{source_words(each.source)}: {reason(each)}" if named else reason(each)
+        words = f"{source_words(each)}: {reason(each)}" if named else reason(each)
         # A table that is not on the screen has no width; it is filled again when it gets one.
         first, *rest = textwrap.wrap(words, max(12, width - 2) if width > 0 else 60, max_lines=5, placeholder=" …")
         cells = (Cell(FAILED, "error"), Cell(first, "error")) if glyph else (Cell(f"{FAILED} {first}", "error"),)
@@ -57,12 +58,22 @@ def unread_rows(
     return tuple(rows)
 
 
+def uncounted_words(found: Iterable[Snapshot[Any]]) -> list[str]:
+    """Each queue connection of which no job was counted although nothing failed, and why."""
+    values = (each.value for each in found)
+    return [
+        f"{harmless(value.connection)}: {value.uncounted}"
+        for value in values
+        if isinstance(value, QueueReading) and value.uncounted
+    ]
+
+
 def unread_lines(missing: Sequence[Snapshot[object]], now: datetime, *, local: bool = False) -> tuple[Line, ...]:
     """Each missing source in full: the whole error and since when."""
     lines: list[Line] = []
     for each in missing:
         since = each.failing_since
-        lines.append(((f"{source_words(each.source)}", "bold"), ("  not readable", "error")))
+        lines.append(((source_words(each), "bold"), ("  not readable", "error")))
         lines += [((f"  {harmless(line)}", ""),) for line in (each.error or "").splitlines()]
         if since is not None:
             lasting = brief((now - since).total_seconds())

@@ -46,5 +46,5 @@ class Services:
 
 
 ServicesFactory = Callable[[Publish], Services]
-"""How the screen gets its services: wiring's function, called behind the first painted frame in a thread of its own.
+"""How the screen gets its services: wiring's function, called in a thread of its own once the first frame is painted.
 Raises ConfigError when the configuration is wrong."""

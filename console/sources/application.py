@@ -9,12 +9,13 @@ import posixpath
 from typing import ClassVar
 
 from console.domain.environment import AppFacts
+from console.domain.facts import fact_list
 from console.domain.health import Status
+from console.domain.origins import Origin
+from console.domain.queues import KEEPS_NONE, READABLE
 from console.domain.readings import APP, LIGHT, AppReading, LightReading
-from console.sources.kinds import SourceContext, SourceParams, TypedSource
-
-READABLE = ("database", "redis")
-"""Queue drivers that a source reads."""
+from console.domain.snapshot import Trouble
+from console.sources.kinds import SourceContext, SourceParams, TypedSource, doubts
 
 Params = SourceParams
 
@@ -34,12 +35,23 @@ class ApplicationSource(TypedSource[AppReading]):
         """What `Reach.facts` says, without secrets."""
         facts = self._context.reach.facts()
         self._context.discovered.put(facts)
-        return _reading(facts)
+        return reading_of(facts)
 
     def summary(self, value: AppReading) -> str:
         """Version and surroundings on one line."""
         laravel = f"Laravel {value.laravel}" if value.laravel else "Laravel"
-        return f"{laravel} · {value.app_env or '?'} · {posixpath.basename(value.database) or 'no database'}"
+        database = posixpath.basename(value.database) or "database unknown"
+        stands = f" · from {value.origin}" if value.origin else ""
+        return f"{laravel} · {value.app_env or 'surroundings unknown'} · {database}{stands}"
+
+    def troubles(self, value: AppReading) -> tuple[Trouble, ...]:
+        """What is not the application's own word: why, and which facts stand on a default or are not known."""
+        said = [value.problem] if value.problem else []
+        for origin, words in ((Origin.DEFAULT, "Laravel's default, not read"), (Origin.UNKNOWN, "unknown")):
+            names = [fact.name for fact in value.facts if fact.origin is origin]
+            if names:
+                said.append(f"{words}: {', '.join(names)}")
+        return doubts(f"{APP}: {each}" for each in (*said, *value.unread))
 
 
 class LightSource(TypedSource[LightReading]):
@@ -66,22 +78,37 @@ class LightSource(TypedSource[LightReading]):
         """The status, and why."""
         return f"{value.status} {value.detail}".strip()
 
+    def troubles(self, value: LightReading) -> tuple[Trouble, ...]:
+        """An answer that is not well."""
+        if value.status in (Status.FAILED, Status.CRASHED):
+            return (Trouble(value.detail or str(value.status), bad=True),)
+        return doubts([value.detail or "warning"] if value.status is Status.WARNING else [])
+
 
 def build(context: SourceContext, params: SourceParams) -> tuple[ApplicationSource, ...]:
     """The one source."""
     return (ApplicationSource(context, params),)
 
 
-def _reading(facts: AppFacts) -> AppReading:
+def reading_of(facts: AppFacts) -> AppReading:
+    """The facts as they are shown, without secrets."""
+    listed = fact_list(facts)
+    whole = facts.origins.whole
+    if whole is Origin.DEFAULT and any(fact.origin is Origin.ENV for fact in listed):
+        whole = Origin.ENV
+    known = {fact.name: fact.value or "" for fact in listed}
     return AppReading(
-        laravel=facts.laravel,
-        app_env=facts.app_env,
-        timezone=facts.timezone,
-        database=facts.database,
+        laravel=known["laravel"],
+        app_env=known["app_env"],
+        timezone=known["timezone"],
+        database=known["database"],
         queues=tuple(queue.name for queue in facts.queues),
         unread=tuple(
             f"{queue.name}: its driver {queue.driver} is not one this console reads"
             for queue in facts.queues
-            if queue.driver not in READABLE
+            if queue.driver not in (*READABLE, *KEEPS_NONE)
         ),
+        facts=listed,
+        origin=whole.value,
+        problem=facts.problem,
     )

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from console.domain.failures import FailedJob, FailedPage, FailedSummary
 from console.domain.readings import FAILED
-from console.services.failed import PAGE, FailedTable, last_hour, open_table
+from console.services.failed_jobs.table import PAGE, FailedTable, last_hour, open_table
 from console.sources.kinds import SourceContext, SourceParams, TypedSource
 
 _EXACT = 10_000
@@ -56,9 +56,8 @@ class FailedJobsSource(TypedSource[FailedSummary]):
 
     def summary(self, value: FailedSummary) -> str:
         """How many, and how many of them new."""
-        mark = "" if value.page.total_is_exact else "~"
-        recent = "many" if value.since_hour is None else str(value.since_hour)
-        return f"{mark}{value.page.total} failed jobs, {recent} in the last hour"
+        total, recent = value.page.count, value.recent
+        return f"{total.sign}{total.number} failed jobs, {recent.sign}{recent.number} in the last hour"
 
     def _fetch(self, table: FailedTable, ids: tuple[int, ...]) -> None:
         missing = [row for row in ids if row not in self._jobs]

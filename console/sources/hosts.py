@@ -9,10 +9,12 @@ import shlex
 from typing import ClassVar
 
 from console.domain.readings import HOSTS
+from console.domain.snapshot import Trouble
 from console.domain.workers import HostFacts, HostReading
 from console.errors import OpsconsoleError, RemoteError
-from console.services.parallel import each_captured
-from console.sources.kinds import SOON, SourceContext, SourceParams, TypedSource
+from console.present.host_troubles import host_troubles
+from console.services.threads.parallel import each_captured
+from console.sources.kinds import SOON, SourceContext, SourceParams, TypedSource, doubts
 
 Params = SourceParams
 
@@ -37,6 +39,7 @@ class HostsSource(TypedSource[HostReading]):
     kind: ClassVar = HostReading
     name = HOSTS
     timeout = 10.0
+    needs_facts = False
 
     def __init__(self, context: SourceContext, params: SourceParams) -> None:
         self._context = context
@@ -71,8 +74,16 @@ class HostsSource(TypedSource[HostReading]):
         """The busiest and the fullest of them."""
         if not value.hosts:
             return "no host"
-        load, disk = max(host.load for host in value.hosts), max(host.disk_percent for host in value.hosts)
-        return f"load ≤ {load:.1f}, disk ≤ {disk} %"
+        load, disk = max(host.load for host in value.hosts), [host.disk_percent for host in value.hosts]
+        known = [each for each in disk if each is not None]
+        fullest = f"≤ {max(known)} %" if known else "unknown"
+        unread = [host.host for host in value.hosts if host.disk_percent is None] if known else []
+        return f"load ≤ {load:.1f}, disk {fullest}" + (f" (unknown on {', '.join(unread)})" if unread else "")
+
+    def troubles(self, value: HostReading) -> tuple[Trouble, ...]:
+        """What is wrong with each host, and each that could not be asked."""
+        found = (trouble for host in value.hosts for trouble in host_troubles(host))
+        return (*found, *doubts(value.errors))
 
 
 def build(context: SourceContext, params: SourceParams) -> tuple[HostsSource, ...]:
@@ -92,7 +103,7 @@ def parse(host: str, output: str, *, now: float) -> HostFacts:
             found[key] = words
     try:
         total = memory["MemTotal"]
-        free = memory.get("MemAvailable", memory.get("MemFree", 0))
+        free = memory["MemAvailable"] if "MemAvailable" in memory else memory["MemFree"]
         return HostFacts(
             host=host,
             load=float(found["load"][0]),
@@ -106,8 +117,8 @@ def parse(host: str, output: str, *, now: float) -> HostFacts:
         raise RemoteError(f"{host}: it does not say how it fares (no Linux /proc?)") from error
 
 
-def _percent(words: list[str]) -> int:
-    return next((int(word[:-1]) for word in words if word.endswith("%") and word[:-1].isdecimal()), 0)
+def _percent(words: list[str]) -> int | None:
+    return next((int(word[:-1]) for word in words if word.endswith("%") and word[:-1].isdecimal()), None)
 
 
 def _skew(theirs: int, ours: float) -> float:

@@ -5,6 +5,7 @@ Owns the shape of a source kind. Must not know any single source.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
@@ -14,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from console.domain import codec
 from console.domain.documents import Json
 from console.domain.environment import AppFacts, Environment
+from console.domain.snapshot import Trouble
 from console.ports import Clock, Reach, Source
+from console.services.discovery.used import UsedConnections
 from console.sources.names import QueueNames
 
 T = TypeVar("T")
@@ -51,13 +54,17 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceContext:
-    """What a source is built from. `names` and `discovered` are shared by all sources of one environment."""
+    """What a source is built from. `names`, `discovered` and `used` are shared by all sources of one environment.
+    `look_for_workers` tells `used` what the hosts' processes say, where no source reads the workers, and never raises.
+    """
 
     environment: Environment
     reach: Reach
     clock: Clock
     names: QueueNames = field(default_factory=QueueNames)
     discovered: Discovered = field(default_factory=Discovered)
+    used: UsedConnections = field(default_factory=UsedConnections)
+    look_for_workers: Callable[[], None] | None = None
 
 
 class SourceModule(Protocol):
@@ -96,12 +103,26 @@ class SourceKind:
 
 
 class TypedSource(Generic[T]):
-    """A source whose reading is one frozen dataclass: name, interval, deadline and codec come from the class."""
+    """A source whose reading is one frozen dataclass: what it declares and its codec come from the class.
+
+    `kind` is that dataclass. A pane that reads it shows the source; without one the environments pane has its line.
+    `needs_facts` is False for a source that can be read before the application's facts are known.
+    """
 
     name: str
     every: float = 1.0
     timeout: float = 3.0
     kind: ClassVar[type[Any]]
+    needs_facts: ClassVar[bool] = True
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.name
+
+    def troubles(self, value: T) -> tuple[Trouble, ...]:  # noqa: ARG002
+        """What is wrong with a reading; nothing unless the source says so."""
+        return ()
 
     def encode(self, value: T) -> Json:
         """The reading as a document."""
@@ -110,3 +131,8 @@ class TypedSource(Generic[T]):
     def decode(self, document: Json) -> T:
         """The reading of a document; ValueError when it is not one."""
         return cast(T, codec.decode(self.kind, document))
+
+
+def doubts(words: Iterable[str]) -> tuple[Trouble, ...]:
+    """Each of them as a trouble that is only doubtful."""
+    return tuple(Trouble(each) for each in words)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from console.domain.health import ProbeReading, Status
 from console.domain.readings import PROBES
+from console.domain.snapshot import Trouble
 from console.sources.kinds import SOON, SourceContext, SourceParams, TypedSource
 
 AT_ONCE = 8
@@ -23,6 +24,7 @@ class ProbesSource(TypedSource[ProbeReading]):
     kind: ClassVar = ProbeReading
     name = PROBES
     timeout = 10.0
+    needs_facts = False
 
     def __init__(self, context: SourceContext, params: SourceParams) -> None:
         self._context = context
@@ -42,6 +44,15 @@ class ProbesSource(TypedSource[ProbeReading]):
         """How many of them are well."""
         well = sum(probe.status is Status.OK for probe in value.probes)
         return f"{well}/{len(value.probes)} probes ok"
+
+    def troubles(self, value: ProbeReading) -> tuple[Trouble, ...]:
+        """Each probe that is not well."""
+        unwell = (Status.WARNING, Status.FAILED, Status.CRASHED)
+        return tuple(
+            Trouble(f"{probe.name} {probe.status}", bad=probe.status is not Status.WARNING)
+            for probe in value.probes
+            if probe.status in unwell
+        )
 
 
 def build(context: SourceContext, params: SourceParams) -> tuple[ProbesSource, ...]:

@@ -10,10 +10,11 @@ from typing import ClassVar
 from console.domain.environment import Layout
 from console.domain.readings import RELEASES
 from console.domain.releases import HostReleases, ReleaseReading
+from console.domain.snapshot import Trouble
 from console.errors import OpsconsoleError
-from console.services.parallel import each_captured
-from console.services.survey import read_releases
-from console.sources.kinds import SourceContext, SourceParams, TypedSource
+from console.services.planning.survey import read_releases
+from console.services.threads.parallel import each_captured
+from console.sources.kinds import SourceContext, SourceParams, TypedSource, doubts
 
 Params = SourceParams
 
@@ -24,6 +25,7 @@ class ReleasesSource(TypedSource[ReleaseReading]):
     kind: ClassVar = ReleaseReading
     name = RELEASES
     timeout = 10.0
+    needs_facts = False
 
     def __init__(self, context: SourceContext, params: SourceParams) -> None:
         self._context = context
@@ -49,6 +51,8 @@ class ReleasesSource(TypedSource[ReleaseReading]):
             hosts.append(found)
             if not found.there:
                 errors.append(f"{name}: {environment.paths(environment.host(name)).base} is not there")
+            elif found.odd:
+                errors.append(f"{name}: {environment.paths(environment.host(name)).current} {found.odd}")
         if failures and not hosts:
             raise failures[0]
         return ReleaseReading(hosts=tuple(hosts), errors=tuple(errors))
@@ -57,6 +61,10 @@ class ReleasesSource(TypedSource[ReleaseReading]):
         """The live release, or what differs between hosts."""
         return release_name(value) or "no release"
 
+    def troubles(self, value: ReleaseReading) -> tuple[Trouble, ...]:
+        """Each host that could not be read, or whose application or live release is not there."""
+        return doubts(value.errors)
+
 
 def build(context: SourceContext, params: SourceParams) -> tuple[ReleasesSource, ...]:
     """The one source; none where the application is not in release directories."""
@@ -64,5 +72,6 @@ def build(context: SourceContext, params: SourceParams) -> tuple[ReleasesSource,
 
 
 def release_name(value: ReleaseReading) -> str:
-    """The one live release, or `A≠B` when hosts differ; empty without any."""
-    return "≠".join(sorted({host.current for host in value.hosts if host.current}))
+    """The one live release, or `A≠B` when hosts differ (`none` for one that has none); empty without any."""
+    names = {host.current for host in value.hosts}
+    return "≠".join(sorted(name or "none" for name in names)) if names - {""} else ""

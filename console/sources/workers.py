@@ -1,51 +1,31 @@
-"""Worker programs as supervisord knows them, and the queues they were started for.
+"""Worker programs as supervisord knows them, and the queues that this application's workers were started for.
 
-Owns the script and the parsing of `supervisorctl status`. Must not start or stop anything. Its exit status 3 (some
-program is not running) is data.
+Owns what the states of a program's processes come to. Must not start or stop anything.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from console.domain.environment import Environment
 from console.domain.readings import WORKERS
-from console.domain.untrusted import Raw, harmless
+from console.domain.snapshot import Trouble
+from console.domain.supervisor import Supervised, selects
+from console.domain.worker_arguments import Role
+from console.domain.worker_processes import HostProcesses, started_here, works_here
 from console.domain.workers import Worker, WorkerReading
 from console.errors import OpsconsoleError, RemoteError
-from console.services.parallel import each_captured
-from console.sources.kinds import SourceContext, SourceParams, TypedSource
-
-SCRIPT = r"""
-ask() { "$@" status 2>&1; code=$?; [ $code -eq 0 ] || [ $code -eq 3 ]; }
-if out=$(ask supervisorctl) || { [ -n "$(command -v sudo)" ] && out=$(ask sudo -n -- supervisorctl); }; then
-  printf '=status\n%s\n' "$out"
-else
-  printf '=refused\n%s\n' "$(ask supervisorctl | head -n 3)"
-fi
-printf '=workers\n'
-ps -eo args= 2>/dev/null | grep -E '[a]rtisan queue:work( |$)' | head -n 200
-:
-"""
-"""POSIX sh: the status as the login may see it (with `sudo -n` where it may not), and running workers' arguments."""
-
-_LINE = re.compile(r"(\S+)\s+(STOPPED|STARTING|RUNNING|BACKOFF|STOPPING|EXITED|FATAL|UNKNOWN)\b\s*(.*)\Z")
-_QUEUE_OPTION = re.compile(r"--queue(?:=|\s+)(\S+)")
-_CONNECTION = re.compile(r"queue:work\s+(?!-)(\S+)")
+from console.ports import Reach
+from console.services.threads.loop import Captured
+from console.services.threads.parallel import each_captured
+from console.services.workers.process_question import ProcessQuestion
+from console.sources.kinds import SourceContext, SourceParams, TypedSource, doubts
 
 Params = SourceParams
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One line of `supervisorctl status`."""
-
-    program: str
-    state: str
-    detail: str
+SETTINGS_EVERY = 60.0
+"""Seconds between two readings of supervisord's files: what they start changes seldom."""
 
 
 class WorkersSource(TypedSource[WorkerReading]):
@@ -54,38 +34,44 @@ class WorkersSource(TypedSource[WorkerReading]):
     kind: ClassVar = WorkerReading
     name = WORKERS
     timeout = 10.0
+    needs_facts = False
 
     def __init__(self, context: SourceContext, params: SourceParams) -> None:
         self._context = context
         self.every = params.every or 5.0
+        self._settings_at = -math.inf
 
     def read(self) -> WorkerReading:
         """All worker hosts; what one of them failed with is among the reading's errors."""
-        environment, reach = self._context.environment, self._context.reach
-        hosts = worker_hosts(environment)
-
-        def one(host: str) -> str:
-            done = reach.shell(host).run(SCRIPT, deadline=self.timeout)
-            return done.stdout.decode("utf-8", "surrogateescape")
-
+        environment = self._context.environment
+        # Until every host told its files, each look asks for them.
+        asked_at = self._context.clock.monotonic()
+        settings = asked_at - self._settings_at >= SETTINGS_EVERY
+        looked = look_at_workers(self._context.reach, settings=settings, deadline=self.timeout)
         workers: list[Worker] = []
         errors: list[str] = []
         failures: list[Exception] = []
         listens: dict[str, dict[str, None]] = {}
-        for host, ended in each_captured(hosts, one).items():
+        for host, ended in looked.items():
             try:
-                status, arguments = split_output(host, ended.unwrap())
+                seen = ended.unwrap()
+                workers += group(host, supervised(seen), environment.supervisor)
             except OpsconsoleError as error:
                 failures.append(error)
                 errors.append(f"{host}: {error.what.removeprefix(host + ': ')}")
                 continue
-            workers += group(host, parse_status(status), environment.supervisor)
-            for connection, queues in listened(arguments):
+            for connection, queues in listened(seen, environment.supervisor):
                 listens.setdefault(connection, {}).update(dict.fromkeys(queues))
-        if failures and len(failures) == len(hosts):
+            self._context.used.add(told.connection for told in started_here(seen, environment.supervisor))
+        if failures and len(failures) == len(looked):
             raise failures[0]
         for connection, names in listens.items():
             self._context.names.add(connection, names)
+        used = self._context.used
+        used.add(listens)
+        if settings and not failures:
+            self._settings_at = asked_at
+            used.note_workers()
         return WorkerReading(
             workers=tuple(workers),
             errors=tuple(errors),
@@ -96,6 +82,11 @@ class WorkersSource(TypedSource[WorkerReading]):
         """Running of expected processes."""
         running, expected = sum(w.running for w in value.workers), sum(w.expected for w in value.workers)
         return f"{running}/{expected} worker processes"
+
+    def troubles(self, value: WorkerReading) -> tuple[Trouble, ...]:
+        """Each program that does not run, and each host that could not be asked."""
+        down = [f"{w.name} {w.status} on {w.host}" for w in value.workers if w.status != "running"]
+        return doubts((*down, *value.errors))
 
 
 def build(context: SourceContext, params: SourceParams) -> tuple[WorkersSource, ...]:
@@ -109,34 +100,32 @@ def worker_hosts(environment: Environment) -> tuple[str, ...]:
     return tuple(host.name for host in chosen)
 
 
-def split_output(host: str, output: str) -> tuple[list[str], list[str]]:
-    """The script's two lists of lines; RemoteError when supervisord would not answer."""
-    status, _, arguments = output.partition("=workers\n")
-    kind, _, rest = status.partition("\n")
-    if kind != "=status":
+def look_at_workers(reach: Reach, *, settings: bool, deadline: float) -> Mapping[str, Captured[HostProcesses]]:
+    """The processes of each worker host, all hosts at once, with `settings` also what supervisord's files start."""
+    environment = reach.environment
+
+    def one(host: str) -> HostProcesses:
+        look = ProcessQuestion(environment=environment, host=environment.host(host), settings=settings)
+        return look.read(reach.shell(host).run(look.script, deadline=deadline))
+
+    return each_captured(worker_hosts(environment), one)
+
+
+def supervised(seen: HostProcesses) -> tuple[Supervised, ...]:
+    """What supervisord said; RemoteError when it would not answer."""
+    if seen.supervised is None:
         raise RemoteError(
-            f"{host}: supervisorctl does not answer: {Raw.of(rest.strip() or 'no output').show(200)}",
+            f"{seen.host}: supervisorctl does not answer: {seen.refusal[:200] or 'no output'}",
             fix="the login needs access to supervisord's socket, or `sudo -n supervisorctl`",
         )
-    return rest.splitlines(), arguments.splitlines()
+    return seen.supervised
 
 
-def parse_status(lines: Iterable[str]) -> tuple[Process, ...]:
-    """The processes of `supervisorctl status`; lines that are none are passed over. `GROUP:NAME_00` and `NAME` both
-    belong to the program before the colon."""
-    found = []
-    for line in lines:
-        match = _LINE.match(line.strip())
-        if match:
-            found.append(Process(match[1].partition(":")[0], match[2], harmless(match[3])[:200]))
-    return tuple(found)
-
-
-def group(host: str, processes: Sequence[Process], programs: Sequence[str]) -> list[Worker]:
+def group(host: str, processes: Sequence[Supervised], programs: Sequence[str]) -> list[Worker]:
     """A worker for each configured program, in the config's order; one supervisord does not know is missing."""
     workers = []
     for program in programs:
-        own = [process for process in processes if process.program == program]
+        own = [process for process in processes if selects(program, process)]
         running = sum(process.state == "RUNNING" for process in own)
         down = next((process for process in own if process.state != "RUNNING"), None)
         workers.append(
@@ -153,18 +142,19 @@ def group(host: str, processes: Sequence[Process], programs: Sequence[str]) -> l
     return workers
 
 
-def listened(arguments: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """Connection (empty: the default one) and queue names of running `queue:work` processes."""
+def listened(seen: HostProcesses, programs: Iterable[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Connection (empty: the default one) and queue names of this application's running workers, not of others on the
+    host. Without names a worker takes the connection's own queue."""
+    stated = tuple(programs)
     found = []
-    for line in arguments:
-        queues, connection = _QUEUE_OPTION.search(line), _CONNECTION.search(line)
-        if queues:
-            names = tuple(name for name in queues[1].strip("'\"").split(",") if name)
-            found.append((connection[1] if connection else "", names))
+    for process in seen.processes:
+        told = process.invocation
+        if told.role.works and told.role is not Role.HORIZON and works_here(process, seen, stated):
+            found.append((told.connection, tuple(name for name in told.queues if name)))
     return found
 
 
-def _status(own: Sequence[Process]) -> str:
+def _status(own: Sequence[Supervised]) -> str:
     states = {process.state for process in own}
     if not own:
         return "missing"
@@ -175,7 +165,7 @@ def _status(own: Sequence[Process]) -> str:
     return "starting" if states <= {"RUNNING", "STARTING"} else "stopped"
 
 
-def _detail(own: Sequence[Process], down: Process | None) -> str:
+def _detail(own: Sequence[Supervised], down: Supervised | None) -> str:
     if not own:
         return "supervisord does not know this program"
     shown = down or own[0]

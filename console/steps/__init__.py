@@ -1,32 +1,35 @@
-"""The step kinds, one file each; the index below is the only list of them."""
+"""The step kinds, one file each; the index below is the only list of them.
+
+Their helpers are `kinds` and `scripts` for all of them, `release_code` and `cleanup` for `release`, and `workers` for
+`service`.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from console.config import kinds as config_kinds
-from console.services import step_kinds as service_kinds
-
-
-class StepKind(config_kinds.StepKind, service_kinds.StepKind, Protocol):
-    """What one file here brings: the params for the configuration, the plan for the planner."""
+if TYPE_CHECKING:
+    from console.ports.steps import StepKind
 
 
 def step_kinds() -> dict[str, StepKind]:
     """Every kind by the key that names it in an action file."""
-    from console.steps.artisan import Artisan
-    from console.steps.failed_jobs import FailedJobs
-    from console.steps.performed import Manual, WaitHttp
-    from console.steps.release import Release
-    from console.steps.service import Service
-    from console.steps.shell import Shell
+    from console.steps.artisan import ArtisanKind
+    from console.steps.failed_jobs import FailedJobsKind
+    from console.steps.maintenance import MaintenanceKind
+    from console.steps.manual import ManualKind
+    from console.steps.release import ReleaseKind
+    from console.steps.service import ServiceKind
+    from console.steps.shell import ShellKind
+    from console.steps.wait_http import WaitHttpKind
 
     return {
-        "shell": Shell(),
-        "artisan": Artisan(),
-        "release": Release(),
-        "service": Service(),
-        "failed_jobs": FailedJobs(),
-        "wait_http": WaitHttp(),
-        "manual": Manual(),
+        "shell": ShellKind(),
+        "artisan": ArtisanKind(),
+        "release": ReleaseKind(),
+        "service": ServiceKind(),
+        "failed_jobs": FailedJobsKind(),
+        "maintenance": MaintenanceKind(),
+        "wait_http": WaitHttpKind(),
+        "manual": ManualKind(),
     }

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from console.domain.documents import Json
+from console.domain.actions import StepSpec
+from console.domain.code_tree import CodeTree
 from console.domain.environment import Host
-from console.domain.planning import PlanContext
+from console.domain.plan_context import PlanContext
 from console.domain.releases import LINKS, note_link
 from console.domain.runs import Danger, PlannedStep
 from console.domain.shellwords import quote
+from console.domain.step_facts import Need, NeedKind, StepFacts, Upload
 from console.errors import UsageError
-from console.steps.fetching import create_script, exists_script, upload_path
-from console.steps.scripts import assemble, fail, words
+from console.steps.cleanup import remove_script
+from console.steps.kinds import BaseKind
+from console.steps.release_code import create_needs, create_script, exists_script, upload_path
+from console.steps.scripts import assemble, fail, tools, words
 
 
 class ReleaseParams(BaseModel):
@@ -38,13 +43,18 @@ class ReleaseParams(BaseModel):
         return {"do": value} if isinstance(value, str) else value
 
 
-class Release:
+class ReleaseKind(BaseKind):
     """Works on release directories; layout `releases` only."""
 
     Params = ReleaseParams
     checks = ("release-exists", "link-is")
     undos = ("release-link",)
     whens = ("composer-needed",)
+
+    def facts(self, step: StepSpec) -> StepFacts:
+        """Whether it makes the release, or switches the link to it."""
+        do = ReleaseParams.model_validate(step.params).do
+        return StepFacts(creates_release=do == "create", switches_link=do == "link", installs_packages=do == "composer")
 
     def plan(self, context: PlanContext) -> PlannedStep:
         """The verb's scripts on each host. UsageError when the run is about no release."""
@@ -64,7 +74,9 @@ class Release:
             undos={"release-link": lambda host: _undo_link(context, host)},
             whens={"composer-needed": lambda host: _composer_needed(context, host)},
             danger=Danger.DESTRUCTIVE if params.do == "cleanup" else Danger.CAUTION,
-            params=_facts(context, params),
+            params={"do": params.do},
+            facts=replace(self.facts(context.step), upload=_upload(context) if params.do == "create" else None),
+            needs=lambda host: _needs(context, host, params),
         )
 
     def _verbs(
@@ -90,10 +102,10 @@ class Release:
             "link": (lambda host: _link(context, host, name), lambda _: f"current → releases/{name}"),
             "mark_bad": (
                 lambda host: _mark_bad(context, host),
-                lambda host: f"mark {_left(context, host) or 'nothing'} bad",
+                lambda host: _marking(context, host),
             ),
             "cleanup": (
-                lambda host: _cleanup(context, host, doomed(context, host, params.keep)),
+                lambda host: remove_script(context, host, doomed(context, host, params.keep)),
                 lambda host: f"remove releases: {', '.join(doomed(context, host, params.keep)) or 'none'}",
             ),
         }
@@ -107,13 +119,66 @@ def doomed(context: PlanContext, host: Host, keep: int | None) -> tuple[str, ...
     return tuple(name for name in names[: max(0, len(names) - left)] if name not in spared)
 
 
-def _facts(context: PlanContext, params: ReleaseParams) -> dict[str, Json]:
-    facts: dict[str, Json] = {"do": params.do}
-    if params.do == "create" and context.target.archive:
-        archive = context.target.archive
-        paths: dict[str, Json] = {host.name: upload_path(context, host, archive) for host in context.hosts}
-        facts["upload"] = {"path": archive.path, "sha256": archive.sha256, "size": archive.size, "to": paths}
-    return facts
+def _upload(context: PlanContext) -> Upload | None:
+    archive = context.target.archive
+    if archive is None:
+        return None
+    places = {host.name: upload_path(context, host, archive) for host in context.hosts}
+    return Upload(path=archive.path, sha256=archive.sha256, size=archive.size, to=places)
+
+
+def _needs(context: PlanContext, host: Host, params: ReleaseParams) -> list[Need]:
+    paths = context.environment.paths(host)
+
+    def need(what: NeedKind, name: str, **more: Any) -> Need:
+        return Need(host=host.name, what=what, name=name, **more)
+
+    if params.do == "create":
+        return create_needs(context, host)
+    if params.do == "shared":
+        return _shared_needs(context, host)
+    if params.do == "composer":
+        return _composer_needs(context, host)
+    if params.do == "link":
+        return [need(NeedKind.LINK, paths.current), need(NeedKind.WRITABLE, paths.base)]
+    if params.do == "mark_bad":
+        left = _left(context, host)
+        return [need(NeedKind.WRITABLE, context.release_path(host, left))] if left else []
+    return [need(NeedKind.WRITABLE, paths.releases)] if doomed(context, host, params.keep) else []
+
+
+def _shared_needs(context: PlanContext, host: Host) -> list[Need]:
+    """What is linked from `shared/` must be there, or in the code, which then is what `shared/` begins with."""
+    shared, tree = context.environment.paths(host).shared, context.tree
+    found = []
+    for name in context.environment.app.shared:
+        kept = posixpath.join(shared, name)
+        if tree is not None and tree.has(posixpath.join(context.environment.app.root, name)):
+            begins = f'[ -e {quote(kept)} ] || [ -w "$(there {quote(kept)})" ]'
+            sentence = f"{kept} is not there, and this account cannot make it"
+            found.append(Need(host=host.name, what=NeedKind.ANSWER, name=sentence, script=begins))
+            continue
+        doubt = "" if tree is not None else "whether the code brings it is not known: it was not looked at"
+        fix = f"Put it there on {host.name}: the code brings none."
+        found.append(Need(host=host.name, what=NeedKind.PATH, name=kept, fix=fix, doubt=doubt))
+    return found
+
+
+def _is_whole(tree: CodeTree, root: str) -> bool:
+    """Whether composer has nothing to install: the packages are in the code, or none are named."""
+    brought = tree.has(posixpath.join(root, "vendor/autoload.php"))
+    return brought or not tree.has(posixpath.join(root, "composer.lock"))
+
+
+def _composer_needs(context: PlanContext, host: Host) -> list[Need]:
+    tree, root = context.tree, context.environment.app.root
+    doubt = ""
+    if context.step.when:
+        if tree is None:
+            doubt = "whether the code needs it is not known: it was not looked at"
+        elif _is_whole(tree, root):
+            return []
+    return [replace(need, doubt=doubt) for need in tools(host, "composer", context.environment.app.php)]
 
 
 def _left(context: PlanContext, host: Host) -> str:
@@ -197,39 +262,37 @@ def _undo_link(context: PlanContext, host: Host) -> str:
     before = context.before.get(host.name, "")
     if not before:
         return fail("there was no release before this one")
-    return _mark(context, host, context.release) + _link(context, host, before)
+    return _mark(context, host, context.release, down=context.ends_down) + _link(context, host, before)
 
 
 def _mark_bad(context: PlanContext, host: Host) -> str:
     left = _left(context, host)
-    return _mark(context, host, left) if left else 'echo "no release was left"'
+    return _mark(context, host, left, down=bool(context.down)) if left else 'echo "no release was left"'
 
 
-def _mark(context: PlanContext, host: Host, name: str) -> str:
+def _marking(context: PlanContext, host: Host) -> str:
+    left = _left(context, host)
+    if left and context.down:
+        return f"leave {left} unmarked: the site is in maintenance mode"
+    return f"mark {left or 'nothing'} bad"
+
+
+def _mark(context: PlanContext, host: Host, name: str, *, down: bool) -> str:
+    """Marks a release bad, but never in maintenance mode (as planned, or by the framework's file now): its 503s say
+    nothing of the release."""
     marker = posixpath.join(context.release_path(host, name), "BAD_RELEASE")
+    spared = quote(f"{name} is not marked bad: in maintenance mode nobody can tell whether it is")
+    if down:
+        return f"echo {spared}\n"
+    file = posixpath.join(context.environment.paths(host).root, "storage/framework/down")
     return f"""
 marker={quote(marker)}
-if [ -d {quote(context.release_path(host, name))} ] && [ ! -e "$marker" ]; then
-  printf '%s,%s\\n' "$(date -u +%Y-%m-%dT%H:%M:%S+0000)" {quote(context.operator)} > "$marker"
-fi
-echo {quote(f"{name} is marked bad")}
-"""
-
-
-def _cleanup(context: PlanContext, host: Host, names: tuple[str, ...]) -> str:
-    paths = context.environment.paths(host)
-    if not names:
-        return 'echo "nothing to remove"'
-    return f"""
-current=$(readlink -f -- {quote(paths.current)})
-[ -n "$current" ] || {fail("nothing is linked as current")}
-for name in {words(names)}; do
-  release={quote(paths.releases)}/$name
-  if [ "$(readlink -f -- "$release")" = "$current" ]; then
-    echo "$name is current: kept"
-  else
-    rm -rf -- "$release"
-    echo "$name removed"
+if [ -e {quote(file)} ]; then
+  echo {spared}
+else
+  if [ -d {quote(context.release_path(host, name))} ] && [ ! -e "$marker" ]; then
+    printf '%s,%s\\n' "$(date -u +%Y-%m-%dT%H:%M:%S+0000)" {quote(context.operator)} > "$marker"
   fi
-done
+  echo {quote(f"{name} is marked bad")}
+fi
 """

@@ -5,13 +5,15 @@ Owns the common head of every script, quoting, `become`, and the assembly over h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from console.domain.documents import Json
 from console.domain.environment import Host
-from console.domain.planning import PlanContext
+from console.domain.plan_context import PlanContext
 from console.domain.runs import Danger, HostScript, PlannedStep
 from console.domain.shellwords import quote
+from console.domain.step_facts import Need, NeedKind, StepFacts
 from console.errors import RefusedError, UsageError
 
 # Never stricter than 022: the web server's account must be able to read what a deploy writes, whatever the login says.
@@ -19,6 +21,8 @@ HEAD = 'set -eu\numask "$(printf %04o "$((0$(umask) & 022))")"\n'
 
 Writer = Callable[[Host], str]
 """The body of a script for one host, without the head."""
+Needs = Callable[[Host], Iterable[Need]]
+"""What a step needs on one host."""
 
 
 def words(argv: Sequence[str]) -> str:
@@ -51,6 +55,8 @@ def assemble(
     danger: Danger = Danger.CAUTION,
     params: Mapping[str, Json] | None = None,
     secrets: tuple[str, ...] = (),
+    facts: StepFacts | None = None,
+    needs: Needs | None = None,
 ) -> PlannedStep:
     """A step that runs scripts on its hosts; `check`, `when`, `undo` and `on_abort` are looked up by name."""
     spec = context.step
@@ -83,19 +89,65 @@ def assemble(
         undo=named(spec.undo, undos),
         on_abort=named(spec.on_abort, undos),
         secrets=secrets,
+        facts=with_needs(context, facts or StepFacts(), needs),
     )
 
 
-def performed(context: PlanContext, *, kind: str, text: str, params: Mapping[str, Json]) -> PlannedStep:
-    """A step that the runner performs itself."""
+def performed(
+    context: PlanContext,
+    *,
+    kind: str,
+    text: str,
+    params: Mapping[str, Json],
+    danger: Danger = Danger.SAFE,
+    undos: Collection[str] = (),
+    facts: StepFacts | None = None,
+    needs: Needs | None = None,
+) -> PlannedStep:
+    """A step that the runner performs itself, by the kind's `perform`; `undos` are the ways back it performs too."""
     spec = context.step
+    for name in (spec.check, spec.when, *(name for name in (spec.undo, spec.on_abort) if name not in undos)):
+        if name:
+            raise UsageError(f"The step {spec.name} names {name}, which the kind {kind} does not have.")
+    facts = replace(facts or StepFacts(), undo=spec.undo, on_abort=spec.on_abort)
     return PlannedStep(
         name=spec.name,
         kind=kind,
         hosts=tuple(host.name for host in context.hosts),
         text=text,
         effect=spec.effect,
-        danger=Danger.SAFE,
+        danger=danger,
         timeout=spec.timeout,
         params=params,
+        facts=with_needs(context, facts, needs),
     )
+
+
+def with_needs(context: PlanContext, facts: StepFacts, needs: Needs | None) -> StepFacts:
+    """The facts with what the step needs on each of its hosts."""
+    if needs is None:
+        return facts
+    return replace(facts, needs=tuple(dict.fromkeys(need for host in context.hosts for need in needs(host))))
+
+
+def accounts(host: Host, become: str, *command: str) -> tuple[Need, ...]:
+    """To run that command as the account that `become` names; nothing without one."""
+    return (Need(host=host.name, what=NeedKind.ACCOUNT, name=become, command=command),) if become else ()
+
+
+def tools(host: Host, *names: str) -> tuple[Need, ...]:
+    """Commands that are found by their names."""
+    return tuple(Need(host=host.name, what=NeedKind.TOOL, name=name) for name in names)
+
+
+def artisan_needs(context: PlanContext, host: Host, where: str) -> tuple[Need, ...]:
+    """A PHP that runs, as the account the step becomes, and an `artisan` where the step will look for it."""
+    become, php = context.step.become, context.environment.app.php
+    found = [
+        *accounts(host, become, php, "artisan"),
+        Need(host=host.name, what=NeedKind.PHP, name=php, account=become),
+    ]
+    if not context.builds(where):
+        artisan = f"{context.code(host, where)}/artisan"
+        found.append(Need(host=host.name, what=NeedKind.PATH, name=artisan, fix="Check `app.path` and `app.root`."))
+    return tuple(found)

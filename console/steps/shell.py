@@ -6,19 +6,27 @@ Owns how both become text, and how secrets reach a script as unexported variable
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from console.domain.actions import StepSpec
+from console.domain.artisan import artisan_argvs, artisan_facts
 from console.domain.dangers import refusals, script_refusals
 from console.domain.environment import Host
-from console.domain.planning import PlanContext
+from console.domain.plan_context import PlanContext
 from console.domain.runs import Danger, PlannedStep
+from console.domain.shell_commands import script_commands
 from console.domain.shellwords import quote
+from console.domain.step_facts import Need, NeedKind, StepFacts
 from console.domain.templates import fill_script
 from console.errors import RefusedError
-from console.steps.scripts import as_user, assemble, words
+from console.steps.kinds import BaseKind
+from console.steps.scripts import accounts, as_user, assemble, tools, words
 
+_BUILDERS = frozenset({"npm", "npx", "yarn", "pnpm", "bun", "vite", "mix"})
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TAKEN = re.compile(
     r"(PATH|HOME|IFS|ENV|BASH_ENV|SHELL|SHELLOPTS|BASHOPTS|USER|LOGNAME|PWD|OLDPWD|CDPATH|TERM|LANG|LANGUAGE|TZ|TMPDIR"
@@ -64,13 +72,21 @@ class ShellParams(BaseModel):
         return self
 
 
-class Shell:
+class ShellKind(BaseKind):
     """Runs commands or a script in the application's directory."""
 
     Params = ShellParams
-    checks = ()
-    undos = ()
-    whens = ()
+
+    def facts(self, step: StepSpec) -> StepFacts:
+        """What the artisan commands among its commands do."""
+        params = ShellParams.model_validate(step.params)
+        commands = [*params.run, *script_commands(params.script)]
+        named = [{word.rsplit("/", 1)[-1] for word in command} for command in commands]
+        return replace(
+            artisan_facts(artisan_argvs(commands)),
+            installs_packages=any({"composer", "install"} <= words for words in named),
+            builds_assets=any(not _BUILDERS.isdisjoint(words) for words in named),
+        )
 
     def plan(self, context: PlanContext) -> PlannedStep:
         """The commands on each host; on a protected environment refused where SAFETY says so."""
@@ -90,7 +106,30 @@ class Shell:
             text=lambda host: self._text(self._filled(context, host)),
             danger=Danger.CAUTION,
             secrets=tuple(raw.secrets.values()),
+            facts=self.facts(context.step),
+            needs=lambda host: self._needs(context, host),
         )
+
+    def _needs(self, context: PlanContext, host: Host) -> list[Need]:
+        """The directory, the commands that are called by name, and what sudo must allow."""
+        params, become = self._filled(context, host), context.step.become
+        found: list[Need] = []
+        if params.where == "base" or not context.builds(params.where):
+            found.append(Need(host=host.name, what=NeedKind.PATH, name=self._directory(context, host, params)))
+        if become:
+            commands = [argv[0] for argv in params.run] or ["sh"]
+            return found + [need for command in commands for need in accounts(host, become, command)]
+        for argv in params.run:
+            account, command = sudo_parts(argv)
+            if account:
+                found += accounts(host, account, *command)
+            elif "/" not in argv[0]:
+                found += tools(host, argv[0])
+        return found
+
+    def _directory(self, context: PlanContext, host: Host, params: ShellParams) -> str:
+        base = context.environment.paths(host).base
+        return base if params.where == "base" else context.code(host, params.where)
 
     def _filled(self, context: PlanContext, host: Host) -> ShellParams:
         raw = ShellParams.model_validate(context.step.params)
@@ -106,9 +145,7 @@ class Shell:
 
     def _body(self, context: PlanContext, host: Host) -> str:
         params = self._filled(context, host)
-        paths = context.environment.paths(host)
-        directory = paths.base if params.where == "base" else context.code(host, params.where)
-        lines = [f"cd -- {words([directory])}"]
+        lines = [f"cd -- {words([self._directory(context, host, params)])}"]
         if params.script:
             # Unset first: a variable that the login exports stays exported when it is only assigned.
             lines += [
@@ -123,3 +160,21 @@ class Shell:
         else:
             lines += [words(as_user(argv, context.step.become)) for argv in params.run]
         return "\n".join(lines)
+
+
+def sudo_parts(argv: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The account and the command of `sudo [-n] [-u ACCOUNT] [--] COMMAND…`; no account for any other command, or one
+    with options that would have to be understood."""
+    words_left = list(argv)
+    if not words_left or words_left.pop(0).rsplit("/", 1)[-1] != "sudo":
+        return "", ()
+    account = "root"
+    while words_left and words_left[0].startswith("-"):
+        option = words_left.pop(0)
+        if option == "--":
+            break
+        if option == "-u" and words_left:
+            account = words_left.pop(0)
+        elif option != "-n":
+            return "", ()
+    return (account, tuple(words_left)) if words_left else ("", ())

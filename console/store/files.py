@@ -13,6 +13,7 @@ from pathlib import Path
 
 from console.domain.untrusted import harmless
 from console.errors import InsecureError, StateError
+from console.own_directories import make_directory
 
 NAME = "state.db"
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -61,16 +62,11 @@ def _gid(group: str) -> int | None:
 
 
 def _make_directory(directory: Path, gid: int | None) -> None:
-    directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        found = directory.stat()
-        own = found.st_uid == os.geteuid() and not found.st_mode & 0o077
-        if gid is None or not own or (directory / NAME).exists():
-            return
+    if make_directory(directory, gid=gid) or gid is None:
+        return
+    found = directory.stat()
+    if found.st_uid == os.geteuid() and not found.st_mode & 0o077 and not (directory / NAME).exists():
         # Private and still without a database: made for a trace or a cache before anybody asked for the state.
-    if gid is not None:
         os.chown(directory, -1, gid)
         directory.chmod(0o2770)
 

@@ -1,6 +1,6 @@
 """Leases: who is alive behind a name, as rows that only compare-and-set changes.
 
-Owns taking, raising, taking over and dropping. Must not judge whether a holder is dead: `services.leases` watches.
+Owns taking, raising, taking over and dropping. Must not judge whether a holder is dead: `services.runs.leases` watches.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs, their events, output and requests (`ports.RunStore`).
+"""Runs, their events, output and requests.
 
 Owns the gapless numbering of events, the bounds of stored output and the exact form of plans at rest. Must not decide
 what an event means: `domain.runs.fold` does.
@@ -7,13 +7,14 @@ what an event means: `domain.runs.fold` does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select
 
 from console.domain.codec import decode, encode, time_text, time_value
-from console.domain.documents import Json, canonical
+from console.domain.documents import canonical
+from console.domain.event_codec import decode_payload, encode_payload
+from console.domain.events import OUTPUT_KEPT, Payload
 from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
 from console.domain.policy import Operator
 from console.domain.runs import Event, EventKind, Plan, RunRow
@@ -24,12 +25,10 @@ from console.store.database import Database
 
 PIECE = 65_536
 """Most bytes of output in one row."""
-CAP = 8 * 1024 * 1024
-"""Most bytes of output kept of one step on one host; the rest stays on the host."""
 
 
-class Runs:
-    """`ports.RunStore` on the state database."""
+class RunStore:
+    """All runs; each write is one durable transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -97,28 +96,26 @@ class Runs:
     def append(
         self,
         run: int,
-        kind: EventKind,
+        payload: Payload,
         *,
         at: datetime,
         step: str = "",
         host: str = "",
-        data: Mapping[str, Json] | None = None,
         lease: Lease | None = None,
     ) -> Event:
         """Adds one event with the next number. LockHeldError when `lease` is held by somebody else by now."""
-        document: dict[str, Json] = dict(data or {})
         events = schema.events
         with self._database.write() as connection:
             if lease is not None:
                 _still_held(connection, lease)
             newest = connection.execute(select(func.max(events.c.seq)).where(events.c.run == run)).scalar()
             seq = (newest or 0) + 1
+            event = Event(run=run, seq=seq, at=at, payload=payload, step=step, host=host)
+            stored = {"kind": str(event.kind), "data": canonical(encode_payload(payload))}
             connection.execute(
-                events.insert().values(
-                    run=run, seq=seq, at=time_text(at), kind=kind.value, step=step, host=host, data=canonical(document)
-                )
+                events.insert().values(run=run, seq=seq, at=time_text(at), step=step, host=host, **stored)
             )
-        return Event(run=run, seq=seq, at=at, kind=kind, step=step, host=host, data=document)
+        return event
 
     def events(self, run: int, after: int = 0) -> tuple[Event, ...]:
         """The run's events with a number above `after`, in order."""
@@ -138,12 +135,12 @@ class Runs:
             return
         with self._database.write() as connection:
             size = _size(connection, run, step, host)
-            if offset > size and size < CAP:
+            if offset > size and size < OUTPUT_KEPT:
                 raise StateError(
                     f"output of step {step} would have a hole: {size} bytes are stored, these begin at {offset}",
                     done="nothing was stored",
                 )
-            data = data[max(0, size - offset) : max(0, CAP - offset)]
+            data = data[max(0, size - offset) : max(0, OUTPUT_KEPT - offset)]
             at = max(size, offset)
             for start in range(0, len(data), PIECE):
                 piece = data[start : start + PIECE]
@@ -240,8 +237,7 @@ def _event(found: Row[tuple[object, ...]]) -> Event:
         run=found.run,
         seq=found.seq,
         at=time_value(found.at),
-        kind=EventKind(found.kind),
+        payload=decode_payload(found.kind, json.loads(found.data)),
         step=found.step,
         host=found.host,
-        data=json.loads(found.data),
     )

@@ -1,6 +1,6 @@
 """Change windows as rows: one per environment and session.
 
-Owns the `windows` table. Must not decide who may open one: `services.windows` does.
+Owns the `windows` table. Must not decide who may open one: `services.records.windows` does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keys typed ahead: a key is only looked at when what the keys before it have asked for stands on the screen.
+"""Keys typed ahead: a key is handled only once the screen shows what the keys before it have asked for.
 
 Owns the order between keys and what they cause. Must not know any command.
 """
@@ -13,19 +13,19 @@ from textual.message import Message
 from textual.widget import Widget
 
 BURST = 0.2
-"""Seconds: keys closer than this were typed or pasted without a look at the screen between them; nobody sees faster."""
+"""Keys fewer seconds apart than this were typed or pasted without a look at the screen between them."""
 SOON = 0.5
-"""Seconds after a key within which what it told may still be on its way."""
+"""Seconds after a key within which its messages may still be on their way."""
 TOO_FRESH = 0.5
-"""Seconds within which what has just come up by itself, a row or a run, takes no changing key."""
+"""Seconds in which a row or a run that has just appeared by itself takes no key that changes something."""
 PATIENCE = 0.25
-"""Seconds a key waits at most; a widget that has gone passes nothing on."""
+"""Seconds that a key waits at most, because a widget that was removed passes no message on."""
 HOPS = 2
-"""A table tells its pane, and only then the pane tells the screen."""
+"""How often a message is passed on: a table tells its pane, and only then the pane tells the screen."""
 
 
-class Told(Message):
-    """Goes from a widget up to the screen, behind everything that the widget has told before."""
+class TypeAheadMarker(Message):
+    """A marker that goes from a widget up to the screen, after all messages that the widget has sent before."""
 
     def __init__(self, arrived: asyncio.Event) -> None:
         self.arrived = arrived
@@ -33,10 +33,10 @@ class Told(Message):
 
 
 async def heard(widget: Widget) -> None:
-    """Waits until the main screen has dealt with all that a widget told so far."""
+    """Waits until the main screen has handled all messages that a widget has sent so far."""
     for _ in range(HOPS):
         arrived = asyncio.Event()
-        widget.post_message(Told(arrived))
+        widget.post_message(TypeAheadMarker(arrived))
         try:
             async with asyncio.timeout(PATIENCE):
                 await arrived.wait()
@@ -45,10 +45,10 @@ async def heard(widget: Widget) -> None:
 
 
 class Ahead:
-    """Which keys belong to a burst whose earlier key has asked for something that takes time: a plan, a job's details.
+    """Tells which keys came too early: in one burst with a key that asked for something slow (a plan, a job's details).
 
-    They were meant for what will stand there; until it does, they would act on what lies beneath. `expecting` says
-    how many such things are on their way.
+    They are meant for what will be shown; until it is, they would act on what lies beneath. `expecting` says how many
+    such things are on their way.
     """
 
     def __init__(self, expecting: Callable[[], int]) -> None:
@@ -60,11 +60,11 @@ class Ahead:
         self._expected = 0
 
     def begins(self, teller: Widget | None) -> None:
-        """A key is about to do what it is bound to, on a widget of the main screen or (None) over it."""
+        """Notes that a key is about to take effect on a widget of the main screen or, if None, on a dialog over it."""
         self._teller, self._began, self._expected = teller, time.monotonic(), self._expecting()
 
     async def holds(self, at: float) -> bool:
-        """Lets the key before have its effect; whether the key typed at a moment (monotonic s) came too early."""
+        """Waits until the key before has taken effect. Whether the key typed `at` (monotonic s) came too early."""
         teller, self._teller = self._teller, None
         if teller is not None and time.monotonic() - self._began < SOON:
             await heard(teller)

@@ -1,20 +1,17 @@
-"""The application: paints the frame at once, gets its services behind it, and ends cleanly whatever happens.
+"""The application: paints the frame at once, gets its services afterwards, and ends cleanly whatever happens.
 
-Owns start, end and the root safety. Must not hold a rule of operations, and never imports the composition root: it is
-given a factory.
+Owns start, end and the root safety. Must not hold a rule of operations, nor import the composition root.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import gc
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from signal import Signals
 from typing import ClassVar
 
 from textual import events
@@ -31,9 +28,9 @@ from console.ui import safety
 from console.ui.ahead import Ahead
 from console.ui.bridge import Bridge
 from console.ui.commands import bindings
-from console.ui.leaving import failed, tell_run
 from console.ui.screens.main import MainScreen
 from console.ui.screens.small import TooSmall, fit
+from console.ui.terminal import ConsoleDriver, TerminalWatch
 from console.ui.themes import DARK, load_themes, variables
 
 TWICE = 2.0
@@ -50,16 +47,19 @@ class ConsoleApp(App[None], inherit_bindings=False):
     TITLE = "opsconsole"
 
     def __init__(self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False) -> None:
-        # The same ones always: what they said of a line is remembered by who said it.
+        # Textual caches filtered lines per filter instance, so the instances are made once.
         self._own_filters: tuple[LineFilter, ...] = (
             *((safety.AsciiFilter(),) if ascii_only else ()),
             safety.HarmlessFilter(),
         )
-        super().__init__()
+        super().__init__(driver_class=ConsoleDriver)
         self._factory = factory
         self.services: Services | None = None
+        self.built: Services | None = None
+        """The services as soon as they exist: they have to be closed also where the screen ends before it shows any."""
         self.failure: OpsconsoleError | None = None
         self.crash: BaseException | None = None
+        self.terminal_watch: TerminalWatch | None = None
         self._interrupted_at = float("-inf")
         self._framed = False
         self.animation_level = "none"
@@ -67,7 +67,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._themes = load_themes(resources.themes())
         for each in self._themes:
             self.register_theme(each.textual())
-        # Setting it the usual way reads every stylesheet again once the screen runs, which is before the first frame.
+        # Setting the theme the usual way would make Textual read every stylesheet again before the first frame.
         self.set_reactive(App.theme, theme if theme in self.available_themes else "dark")
         self.stylesheet.set_variables(self.get_css_variables())
         self.bridge = Bridge(self._later, self._deliver)
@@ -78,13 +78,12 @@ class ConsoleApp(App[None], inherit_bindings=False):
     # --- start -----------------------------------------------------------------------------------------------------
 
     def get_default_screen(self) -> MainScreen:
-        """The main screen is the bottom of the stack."""
         return self.main
 
     def on_mount(self) -> None:
-        """Signals first; the main screen says when its frame has been painted."""
-        if not self.is_headless:
-            self._install_signals()
+        """Catches signals and saves the terminal's title; services are started by the main screen's first frame."""
+        if self.terminal_watch is not None:
+            self.terminal_watch.catch_signals()
             self._write(safety.SAVE_TITLE)
 
     def _start_services(self) -> None:
@@ -94,20 +93,24 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def _build(self) -> None:
         try:
-            services = self._factory(self.bridge.publish)
+            services = self.built = self._factory(self.bridge.publish)
         except OpsconsoleError as error:
-            self._later(partial(self._give_up, error))
+            self._hand_over(partial(self._give_up, error))
         except BaseException as error:  # noqa: BLE001 -- handed to the fatal-error hook, in the screen's thread
-            self._later(partial(self._crash, error))
+            self._hand_over(partial(self._crash, error))
         else:
-            self._later(partial(self._come_alive, services))
+            self._hand_over(partial(self._come_alive, services))
+
+    def _hand_over(self, work: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # The screen has ended already.
+            self._later(work)
 
     def _come_alive(self, services: Services) -> None:
         self.services = services
         self.main.attach(services)
         for problem in (problem for theme in self._themes for problem in theme.problems):
             self.main.notice(f"theme {problem}", "warning")
-        # What start-up has made stays; the collector need not walk it again and again.
+        # Objects made at start-up stay for good; frozen, they are not walked by the garbage collector again and again.
         gc.collect()
         gc.freeze()
 
@@ -121,7 +124,12 @@ class ConsoleApp(App[None], inherit_bindings=False):
         loop = self._loop
         if loop is None:
             raise RuntimeError("the screen is not running")
-        loop.call_soon_threadsafe(self.call_next, work)
+        loop.call_soon_threadsafe(self.call_next, self._do, work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        # An answer that comes while the screen is taken apart finds widgets missing.
+        if self.is_running:
+            work()
 
     def _deliver(self, message: Message) -> None:
         self.main.post_message(message)
@@ -133,7 +141,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return [*super().get_line_filters(), *self._own_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our tokens, for any theme that lacks them."""
         return variables(DARK)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -155,17 +162,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.crash = error
         self.exit(return_code=1)
 
-    def _install_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number, code in safety.EXIT_OF_SIGNAL.items():
-            loop.add_signal_handler(number, self._signalled, number, code)
-
-    def _signalled(self, number: Signals, code: int) -> None:  # noqa: ARG002
-        # A terminal that has gone blocks the output queue; runs do not need this process, so it may die hard.
-        timer = threading.Timer(2.0, os._exit, (code,))
-        timer.daemon = True
-        timer.start()
-        self.exit(return_code=code)
+    def leave(self, code: int) -> None:
+        """Ends the screen with an exit code; from any thread."""
+        self._hand_over(partial(self.exit, return_code=code))
 
     def watch_title(self, title: str) -> None:
         """The terminal's title follows the banner's environment."""
@@ -178,16 +177,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
     # --- keys ------------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """Does what a key is bound to before the next key is looked at, unless text is being typed.
-
-        Keys would otherwise travel to the focused widget and back while the next one is on its way already: of `:q`
-        or `4x`, typed while the screen is busy, the second would reach the pane that the first has just left.
-        """
+        """Does what a key is bound to before the next key is looked at, unless text is being typed. Left to Textual, a
+        key travels to the focused widget and back while the next one is on its way already: of `:q` or `4x`, typed
+        while the screen is busy, the second would reach the pane that the first has just left."""
         if isinstance(event, events.Resize) and not self.is_headless:
             event = safety.newest_size()
             if event.size == self.screen.outer_size and self._framed:
-                # Made smaller and large again before anything was laid out: nothing to lay out, but the terminal has
-                # cut off what no longer fitted.
+                # The size is the same again, but the terminal has cut off what did not fit in between.
                 self.screen.refresh()
         if isinstance(event, events.Key) and not event.is_forwarded:
             held = await self._ahead.holds(event.time)
@@ -204,13 +200,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
             fit(self)
 
     async def _bound(self, key: str) -> bool:
-        """Does what a key is bound to; whether it is."""
+        """Does what a key is bound to. False when it is bound to nothing."""
         self.app_focus = True
         self._ahead.begins((self.focused or self.main) if self.screen is self.main else None)
         return await self._check_bindings(key, priority=True) or await self._check_bindings(key)
 
     def action_interrupt(self) -> None:
-        """ctrl+c: closes what lies over the main screen; twice in two seconds it detaches."""
+        """ctrl+c: closes a dialog or the input line; on the main screen, twice in two seconds, it detaches."""
         if self.screen is not self.main and not isinstance(self.screen, TooSmall):
             self.pop_screen()
             return
@@ -223,28 +219,3 @@ class ConsoleApp(App[None], inherit_bindings=False):
         else:
             self._interrupted_at = now
             self.main.notice("ctrl+c again detaches; runs go on", "warning")
-
-
-def run_screen(
-    factory: ServicesFactory, *, theme: str = "dark", command: Callable[[str], str] = "opsconsole {}".format
-) -> int:
-    """Runs the screen until the operator leaves; its exit code. Raises what the factory raised on purpose.
-
-    `command` makes words of ours a line that can be pasted afterwards.
-    """
-    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
-    try:
-        app.run()
-    finally:
-        terminal = sys.__stdout__
-        if terminal is not None and terminal.isatty():
-            terminal.write(safety.RESTORE_TITLE)
-            terminal.flush()
-    if app.services is not None:
-        tell_run(app.services, app.main.environment, command)
-        app.services.close()
-    if app.failure is not None:
-        raise app.failure
-    if app.crash is not None:
-        raise failed(app.crash)
-    return app.return_code or 0

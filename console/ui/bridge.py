@@ -23,7 +23,7 @@ Later = Callable[[Callable[[], None]], None]
 
 
 class KeyPublished(Message):
-    """What stands behind a key has changed; more changes are silent until somebody takes the key."""
+    """The value behind a key has changed; further changes send no message until the key is taken."""
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -75,11 +75,11 @@ class Bridge:
             self._pending.discard(key)
 
     def take(self, key: Key) -> None:
-        """Says that whoever shows `key` is about to read it; changes from now on are told again."""
+        """Called before the value of `key` is read: changes from now on send a message again."""
         self._pending.discard(key)
 
     def connect(self, background: Background) -> None:
-        """Gives the service thread that answers questions."""
+        """Sets the service threads that answer questions."""
         self._background = background
 
     def advance(self) -> None:
@@ -91,7 +91,7 @@ class Bridge:
     ) -> None:
         """Runs `work` in a service thread; `then(value)` or `failed(error)` follows in the screen's thread.
 
-        `urgent` work goes past slow plans; only what connects nowhere, an abort say, may be it.
+        `urgent` work does not wait for slow plans; only work that opens no connection, such as an abort, may be urgent.
         """
         if self._background is None:
             failed(OpsconsoleError("The console is still starting.", fix="Try again in a moment."))

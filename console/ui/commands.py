@@ -1,7 +1,8 @@
 """The one table of what a user can invoke: stable ids, keys, titles, help and where each applies.
 
-Owns every key of the screen. Bindings, footer, palette, `:` names, help and docs/keys.md are made from it; nothing
-else declares a key. Must not do anything: each row names a Textual action that its owner implements.
+Owns every key of the screen, but for the digit of each pane, which the pane has (`command_index` joins both). Bindings,
+footer, palette, `:` names, help and docs/keys.md are made from it; nothing else declares a key. Must not do anything:
+each row names a Textual action that its owner implements. Must not know a pane: panes ask for their keys here.
 """
 
 from __future__ import annotations
@@ -58,16 +59,9 @@ _LABELS = {
     "down": "↓",
 }
 
-WHERE = {
-    "app": "Everywhere",
-    "main": "Main screen",
-    "table": "Tables",
-    "environments": "Environments pane",
-    "queues": "Queues pane",
-    "health": "Health pane",
-    "failed": "Failed jobs pane",
-    "checklist": "Checklist pane",
-    "logs": "Logs pane",
+PLACES = {"app": "Everywhere", "main": "Main screen", "table": "Tables"}
+"""The places before the panes, with their headings."""
+PLACES_BEHIND = {
     "drawer": "Run drawer",
     "input": "Input line",
     "text": "Texts",
@@ -75,22 +69,7 @@ WHERE = {
     "confirm": "Confirm dialog",
     "help": "Help",
 }
-"""Every place a command can apply, with its heading."""
-
-CHAINS = (
-    ("app", "main", "table", "environments"),
-    ("app", "main", "table", "queues"),
-    ("app", "main", "table", "health"),
-    ("app", "main", "table", "failed"),
-    ("app", "main", "table", "checklist"),
-    ("app", "main", "logs"),
-    ("app", "main", "table", "drawer"),
-    ("app", "input"),
-    ("app", "detail", "text"),
-    ("app", "confirm", "text"),
-    ("app", "help", "text"),
-)
-"""Places whose keys are live together; within a chain a key belongs to one command."""
+"""The places behind the panes."""
 
 
 def _row(where: str, *parts: str, name: str = "", footer: bool = False) -> Command:
@@ -98,7 +77,8 @@ def _row(where: str, *parts: str, name: str = "", footer: bool = False) -> Comma
     return Command(id=id, keys=keys, action=action, title=title, help=help, where=where, name=name, footer=footer)
 
 
-def _main(id: str, keys: str, title: str, help: str, *, name: str = "", footer: bool = False) -> Command:
+def main_command(id: str, keys: str, title: str, help: str, *, name: str = "", footer: bool = False) -> Command:
+    """A command of the main screen, which does it by its id."""
     return _row("main", id, keys, f"invoke('{id}')", title, help, name=name, footer=footer)
 
 
@@ -118,31 +98,27 @@ def _production(action: str, key: str, title: str) -> Command:
 
 COMMANDS: tuple[Command, ...] = (
     _row("app", "app.interrupt", "ctrl+c", "interrupt", "close or quit", "Close a dialog; twice in 2 s: detach"),
-    *(
-        _main(f"pane.{n}", str(n), title, f"Focus the {title} pane", name=title)
-        for n, title in enumerate(("environments", "queues", "health", "failed", "checklist", "logs"), 1)
-    ),
-    _main("drawer.show", "0", "run", "Open or close the run drawer", name="drawer"),
-    _main("pane.next", "tab", "next pane", "Focus the next pane"),
-    _main("pane.previous", "shift+tab", "previous pane", "Focus the pane before"),
-    _main("pane.zoom", "z", "zoom", "Give the focused pane the whole screen", name="zoom"),
-    _main("screen.back", "escape", "back", "Leave filter, marks, zoom or drawer"),
+    main_command("drawer.show", "0", "run", "Open or close the run drawer", name="drawer"),
+    main_command("pane.next", "tab", "next pane", "Focus the next pane"),
+    main_command("pane.previous", "shift+tab", "previous pane", "Focus the pane before"),
+    main_command("pane.zoom", "z", "zoom", "Give the focused pane the whole screen", name="zoom"),
+    main_command("screen.back", "escape", "back", "Leave filter, marks, zoom or drawer"),
     _production("deploy", "D", "deploy"),
     _production("rollback", "R", "rollback"),
     _production("cleanup", "C", "cleanup"),
     _production("backup", "B", "backup"),
     _production("workers", "W", "workers"),
     _production("maintenance", "M", "maintenance"),
-    _main("window.open", "U", "unlock", "Open a change window of 15 minutes", name="unlock"),
-    _main("window.close", "L", "lock", "Close the change window", name="lock"),
-    _main("command.line", "colon", "command", "Type a command; Tab completes", footer=True),
-    _main("palette.open", "ctrl+p", "palette", "Search every command", name="palette"),
-    _main("help.show", "question_mark", "help", "Show every key", name="help", footer=True),
-    _main("screen.refresh", "ctrl+r", "refresh", "Read everything now", name="refresh"),
-    _main("clock.toggle", "Z", "local time", "Switch between UTC and local time", name="time"),
-    _main("copy.row", "y", "copy", "Copy the current row", name="copy"),
-    _main("copy.command", "Y", "copy command", "Copy the equivalent command line"),
-    _main("app.detach", "q", "detach", "Quit; runs go on without the screen", name="quit", footer=True),
+    main_command("window.open", "U", "unlock", "Open a change window of 15 minutes", name="unlock"),
+    main_command("window.close", "L", "lock", "Close the change window", name="lock"),
+    main_command("command.line", "colon", "command", "Type a command; Tab completes", footer=True),
+    main_command("palette.open", "ctrl+p", "palette", "Search every command", name="palette"),
+    main_command("help.show", "question_mark", "help", "Show every key", name="help", footer=True),
+    main_command("screen.refresh", "ctrl+r", "refresh", "Read everything now", name="refresh"),
+    main_command("clock.toggle", "Z", "local time", "Switch between UTC and local time", name="time"),
+    main_command("copy.row", "y", "copy", "Copy the current row", name="copy"),
+    main_command("copy.command", "Y", "copy command", "Copy the equivalent command line"),
+    main_command("app.detach", "q", "detach", "Quit; runs go on without the screen", name="quit", footer=True),
     # Tables
     _row("table", "table.down", "j,down", "cursor(1)", "down", "Next row"),
     _row("table", "table.up", "k,up", "cursor(-1)", "up", "Row before"),
@@ -166,7 +142,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("checklist", "checklist.skip", "minus", "skip", "skip", "Skip the item, with the reason"),
     _row("checklist", "checklist.fail", "exclamation_mark", "fail", "fail", "Mark the item as failed, with the reason"),
     _row("checklist", "checklist.reopen", "u", "reopen", "reopen", "Open the item again"),
-    _row("checklist", "checklist.end", "w", "end", "end walk", "End this walk; the next tick opens one"),
+    _row("checklist", "checklist.end", "w", "end", "end session", "End the session; the next tick opens one"),
     _row("checklist", "checklist.note", "a", "note", "note", "Note something beside the item"),
     # Logs
     _row("logs", "logs.down", "j,down", "scroll_lines(1)", "down", "One line on"),
@@ -216,17 +192,21 @@ COMMANDS: tuple[Command, ...] = (
 
 
 def commands(where: str) -> tuple[Command, ...]:
-    """The commands of one place, in table order."""
+    """The commands of one place, in table order; of the main screen without the digits of panes."""
     return tuple(command for command in COMMANDS if command.where == where)
 
 
 def bindings(where: str) -> list[Binding]:
-    """Textual bindings of one place; their ids are the commands', so that a keymap can move them."""
+    """Textual bindings of one place."""
+    return bound(commands(where))
+
+
+def bound(found: Iterable[Command]) -> list[Binding]:
+    """Textual bindings of commands; their ids are the commands', so that a keymap can move them."""
     # Priority reaches the application even while a dialog or an input has the keys.
-    first = where == "app"
     return [
-        Binding(command.keys, command.action, command.title, show=False, id=command.id, priority=first)
-        for command in commands(where)
+        Binding(each.keys, each.action, each.title, show=False, id=each.id, priority=each.where == "app")
+        for each in found
     ]
 
 
@@ -242,24 +222,3 @@ def hint(ids: Iterable[str], words: Mapping[str, str] | None = None) -> str:
     """`r retry  x forget`: the short text a pane shows in its border; `words` replace titles by id."""
     own = words or {}
     return "  ".join(f"{each.label.split(' ')[0]} {own.get(each.id, each.title)}" for each in map(command, ids))
-
-
-def keys_document() -> str:
-    """docs/keys.md, whole."""
-    lines = ["# Keys", "", "Made from `console/ui/commands.py`; a test keeps it equal.", ""]
-    for where, heading in WHERE.items():
-        rows = commands(where)
-        if rows:
-            lines += [
-                f"## {heading}",
-                "",
-                "| key | command | what it does | `:` name | id |",
-                "| --- | --- | --- | --- | --- |",
-            ]
-            lines += [
-                f"| {' '.join(f'`{key}`' for key in row.label.split(' '))} | {row.title} | {row.help} | "
-                f"{f'`:{row.name}`' if row.name else ''} | {row.id} |"
-                for row in rows
-            ]
-            lines.append("")
-    return "\n".join(lines)

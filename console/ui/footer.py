@@ -12,7 +12,8 @@ from console.domain.runs import RunState, RunView
 from console.domain.untrusted import harmless
 from console.present.run_rows import run_seconds, run_state
 from console.present.text import bar, stopwatch
-from console.ui.commands import COMMANDS, command
+from console.ui.command_index import all_commands
+from console.ui.commands import command
 from console.ui.widgets.status_bar import Piece
 
 
@@ -21,7 +22,7 @@ def footer(
 ) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Left: keys (production ones only where the environment has the action); right: what is being
     prepared, else a run that is not over."""
-    shown = [each for each in COMMANDS if each.footer and (not each.production or each.production in actions)]
+    shown = [each for each in all_commands() if each.footer and (not each.production or each.production in actions)]
     first = [each for each in shown if each.production]
     rest = [each for each in shown if not each.production]
     left = [Piece(" ")]

@@ -35,7 +35,7 @@ class Trends:
         return Trend((samples[-1][1] - samples[0][1]) / seconds * 60, seconds)
 
     def all(self) -> dict[str, Trend]:
-        """Every key that has one."""
+        """The trend of every key that has one."""
         return {key: trend for key in self._samples if (trend := self.get(key))}
 
     def forget(self) -> None:

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
+from console.present.readings import kind_at
 from console.present.unread import KEY, reason, unread_lines
 from console.services.container import Services
 from console.ui.bridge import Ask
@@ -33,23 +34,37 @@ class Attached:
     environment: Environment
     ask: Ask
     local_time: bool = False
+    shown: frozenset[type] = frozenset()
+    """The kinds of sources that some place of the screen shows; others have a line among the environments."""
+
+
+SECOND = 0.9
+"""A pane that a reading has drawn so many seconds ago shows true ages: the second hand may pass it over."""
 
 
 class Pane(Widget):
     """One numbered pane.
 
-    A subclass sets the class variables, composes its widgets and fills them in `refresh_from`. Its keys are rows of
-    `ui.commands` whose `where` is WHERE: set `BINDINGS = bindings("…")` and implement the `action_…` methods.
-    The digit, zoom, Esc and the one-line summary at 80x24 come by themselves.
+    A subclass sets the class variables, composes its widgets and fills them in `refresh_from`. The digit, the `:` name,
+    palette, help, zoom, Esc and the one-line summary at 80x24 come by themselves. Keys of its own are rows of
+    `ui.commands` whose `where` is NAME: set `BINDINGS = bindings("…")` and implement the `action_…` methods.
     """
 
     NUMBER: ClassVar[int] = 0
+    """The digit that gives it the focus, and its place among the panes of its slot."""
+    NAME: ClassVar[str] = ""
+    """What `:` takes for it, and the place that its own keys are declared for."""
     TITLE: ClassVar[str] = ""
-    WHERE: ClassVar[str] = ""
+    SLOT: ClassVar[str] = ""
+    """Where it stands: left, centre, right or bottom."""
+    CHAIN: ClassVar[tuple[str, ...]] = ("table",)
+    """The places, beside its own, whose keys are live while something in it has the focus."""
     HINTS: ClassVar[tuple[str, ...]] = ()
     """Command ids named in the border while the pane has the focus."""
     KINDS: ClassVar[frozenset[str]] = frozenset()
     """First words of the published keys that concern this pane (`source`, `checklist`, …)."""
+    READS: ClassVar[tuple[type, ...]] = ()
+    """The kinds of readings that this pane shows. Others come several times a second and must not make it draw."""
     EMPTY: ClassVar[str] = ""
     """What an empty pane says: the next step."""
 
@@ -59,6 +74,8 @@ class Pane(Widget):
         super().__init__(id=f"pane-{self.NUMBER}")
         self.attached: Attached | None = None
         self.dirty = True
+        self.refreshed_at = float("-inf")
+        """When the screen last drew this pane for a reading, on the monotonic clock."""
         self.expecting = 0
         """How many texts that keys asked for are on their way."""
         self._extra: tuple[tuple[str, str], ...] = ()
@@ -83,6 +100,7 @@ class Pane(Widget):
             key[0] in self.KINDS
             and self.attached is not None
             and (len(key) < 2 or key[1] == self.attached.environment.name)
+            and (key[0] != "source" or kind_at(self.attached.services.board, key[1], key[2]) in self.READS)
         )
 
     def refresh_from(self, services: Services) -> None:
@@ -121,6 +139,11 @@ class Pane(Widget):
 
     # --- for subclasses to call ------------------------------------------------------------------------------------
 
+    def redraw(self) -> None:
+        """Shows once more what is at hand; nothing before services exist."""
+        if self.attached is not None:
+            self.refresh_from(self.attached.services)
+
     def show_border(
         self,
         *,
@@ -141,15 +164,15 @@ class Pane(Widget):
             self.post_message(SummaryChanged())
 
     def empty_words(self, missing: tuple[Snapshot[object], ...], *, waiting: bool) -> tuple[str, str]:
-        """What the pane says without rows, and its state; `missing` is what could not be read, and stays so known for
-        whoever wants all of it. Nothing read is never told in the words of nothing there."""
+        """The text in place of rows, and its state. `missing` are the readings that failed, which are kept for
+        `open_unread`. A failed reading is never shown in the words for an empty one."""
         self._unread = missing
         if missing:
             return reason(missing[0]), "error"
         return ("reading …" if waiting else self.EMPTY), "dim"
 
     def open_unread(self, key: str) -> bool:
-        """Enter on what stands for a missing reading: shows the whole error. Whether the key was such a place."""
+        """Shows the whole error after Enter on what stands for a failed reading. Whether `key` was such a place."""
         if key and not key.startswith(KEY):
             return False
         if self._unread and self.attached is not None:
@@ -172,17 +195,17 @@ class Pane(Widget):
         self._draw_border()
 
     def on_resize(self) -> None:
-        """As many keys as fit now, and what is wrapped by hand anew."""
+        """Draws as many keys as fit now, and the errors, which are wrapped by hand."""
         self._draw_border()
-        if self.attached is not None and self._unread:
-            self.refresh_from(self.attached.services)
+        if self._unread:
+            self.redraw()
 
     def on_descendant_focus(self) -> None:
         """Swaps the border's note for the keys while focused."""
         self._draw_border()
 
     def on_descendant_blur(self) -> None:
-        """The reverse."""
+        """Swaps the keys for the border's note again."""
         self._draw_border()
 
     def _draw_border(self) -> None:

@@ -1,19 +1,20 @@
-"""What must hold whatever the rest of the screen does: no control bytes out, no secrets in a crash, signals end well.
+"""What must hold whatever the rest of the screen does: no control bytes out, no secrets in a crash.
 
-Owns the line filters, the one write of OSC 52, the terminal's title, the crash report and the signal numbers. Must
-not know panes nor services.
+Owns the line filters, the one write of OSC 52, the terminal's title and the crash report. Must not know panes nor
+services.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import secrets
 import shutil
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGTERM
 
 from rich.segment import Segment
 from textual import events
@@ -23,17 +24,15 @@ from textual.geometry import Size
 
 from console.domain.redact import Redactor
 from console.domain.untrusted import harmless
+from console.own_directories import make_directory
 from console.present.text import ASCII
-
-EXIT_OF_SIGNAL = {SIGHUP: 129, SIGINT: 130, SIGTERM: 143}
-"""What the process ends with when a signal ends it."""
 
 CLIPBOARD_CAP = 74_994
 """Encoded bytes one OSC 52 carries at most; terminals cut or ignore longer ones."""
 
 
 class HarmlessFilter(LineFilter):
-    """The last look at every line before it leaves: a control, bidi or invisible code point becomes a picture."""
+    """Looks at every line before it is written: a control, bidi or invisible code point becomes a visible character."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
         """The same segments unless one holds something that could act on the terminal."""
@@ -86,16 +85,25 @@ def title_sequence(title: str) -> str:
 
 
 def newest_size() -> events.Resize:
-    """The terminal's size as it is now, whatever a size event says that is only dispatched now.
+    """The terminal's present size, to be used in place of the one in a resize event.
 
-    Textual measures and tells in a handler that a further signal interrupts: of quick resizes the newer size is then
-    told first, and the older one would stay on the screen.
+    Textual measures and posts the size in a signal handler, which another signal may interrupt: of two quick resizes
+    the newer is then posted first, and the older size would stay on the screen.
     """
     size = Size(*shutil.get_terminal_size())
     return events.Resize(size, size)
 
 
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+
+
+def restore_title() -> None:
+    """Gives the terminal its title back, if there is still a terminal."""
+    terminal = sys.__stdout__
+    with contextlib.suppress(OSError, ValueError):
+        if terminal is not None and terminal.isatty():
+            terminal.write(RESTORE_TITLE)
+            terminal.flush()
 
 
 def crash_report(error: BaseException, folder: Path, redactor: Redactor) -> tuple[str, Path | None]:
@@ -105,7 +113,7 @@ def crash_report(error: BaseException, folder: Path, redactor: Redactor) -> tupl
     trace = redactor.text("".join(traceback.format_exception(error)))
     path = folder / f"crash-{id}.txt"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(folder)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(trace)

@@ -1,6 +1,6 @@
 """Themes from TOML files: tokens become Textual themes, and a broken file falls back token by token.
 
-Owns the tokens and their defaults. Must not name a colour anywhere else in the screen.
+Owns the tokens and their defaults; no other module of the screen names a colour. Must not know any widget of ours.
 """
 
 from __future__ import annotations
@@ -117,15 +117,3 @@ def load_themes(folder: Path) -> tuple[ThemeFile, ...]:
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     themes = tuple(parse_theme(file.read_text("utf-8"), file.stem) for file in files)
     return themes or (ThemeFile("dark", "Dark", True, dict(DARK)),)
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two `#rrggbb` colours as WCAG defines it, 1 to 21."""
-    first, second = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (first + 0.05) / (second + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -14,10 +14,11 @@ from typing import TypeVar
 from console.clients.names import Resolver
 from console.config import secrets
 from console.domain.environment import AppFacts, Environment, RedisTarget, SqlTarget, Via
+from console.domain.origins import Origin
 from console.domain.redact import Secret
 from console.errors import UnreachableError, UsageError
 from console.ports import Clock, Http, KeyValue, Publish, Reach, Shell, Sql, TunnelSocket
-from console.services.discovery import Discovery, missing_connection, unreadable_sqlite
+from console.services.discovery.discovery import Discovery, missing_connection, redis_cluster, unreadable_sqlite
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ class LiveReach:
     def _sql_target(self, name: str) -> SqlTarget:
         facts = self.facts()
         target = facts.sql.get(name)
-        if target is None:
+        if target is None or facts.sql_origin(name).guessed:
             raise missing_connection(self._environment, "database", name, facts)
         if target.driver == "sqlite" and target.via is not Via.DIRECT:
             raise unreadable_sqlite(self._environment, name, target.file)
@@ -162,7 +163,9 @@ class LiveReach:
     def _redis_target(self, name: str) -> RedisTarget:
         facts = self.facts()
         target = facts.redis.get(name)
-        if target is None:
+        if name in facts.redis_clusters and facts.redis_origin(name) is not Origin.STATED:
+            raise redis_cluster(self._environment, name)
+        if target is None or facts.redis_origin(name).guessed:
             raise missing_connection(self._environment, "redis", name, facts)
         return target
 

@@ -5,21 +5,23 @@ Owns the order of building and of closing. Must not reach a host: everything con
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from console.ports import Publish
-from console.services.background import BackgroundThreads
-from console.services.board import SnapshotBoard
-from console.services.checklists import Walks
 from console.services.container import Services
-from console.services.failed import FailedRows
-from console.services.poller import Poller
-from console.services.tailer import Tailer
-from console.services.traces import write_trace
-from console.wiring.acting import build_runs, open_state
+from console.services.failed_jobs.table import FailedRows
+from console.services.polling.board import SnapshotBoard
+from console.services.polling.poller import Poller
+from console.services.records.checklists import ChecklistSessions
+from console.services.records.traces import write_trace
+from console.services.runs.live import LiveRuns
+from console.services.tailing.tailer import Tailer
+from console.services.threads.background import BackgroundThreads
 from console.wiring.configuration import load
 from console.wiring.reach import open_reach
-from console.wiring.reading import EnvironmentSources, build_sources
+from console.wiring.runs import build_control, open_state
+from console.wiring.sources import EnvironmentSources, build_sources
 
 
 def open_services(config_path: Path | None, publish: Publish) -> Services:
@@ -37,11 +39,11 @@ def open_services(config_path: Path | None, publish: Publish) -> Services:
         environment.name: open_reach(environment, clock=clock, state_dir=config.state_path, publish=publish)
         for environment in config.environments
     }
-    sources = {name: build_sources(reach, clock=clock) for name, reach in reaches.items()}
-    board = SnapshotBoard(publish, clock=clock)
+    sources = {name: build_sources(reach, clock=clock, state_dir=config.state_path) for name, reach in reaches.items()}
+    board = SnapshotBoard(publish)
     poller = Poller({name: own.watched for name, own in sources.items()}, board, clock=clock, crashed=crashed)
     background = BackgroundThreads(publish, clock=clock, crashed=crashed)
-    walks = Walks(
+    checklists = ChecklistSessions(
         config.environments,
         Marks(state.database),
         clock=clock,
@@ -50,13 +52,14 @@ def open_services(config_path: Path | None, publish: Publish) -> Services:
         crashed=crashed,
     ).start()
     tails = Tailer(config.environments, lambda name, host: reaches[name].shell(host), clock=clock, publish=publish)
-    runs = build_runs(config, state, reaches.__getitem__, publish)
-    runs.start_following()
+    control = build_control(config, state, windows=state.windows, reach=lambda name: nullcontext(reaches[name]))
+    runs = LiveRuns(control, publish).start_following()
 
     def close() -> None:
         # Links last: a thread that still reads ends sooner when it is asked than when its socket goes.
-        for ending in (poller.close, tails.close, walks.close, runs.close, background.close):
+        for ending in (poller.close, tails.close, checklists.close, runs.close, background.close):
             ending()
+        state.windows.close_all()
         for reach in reaches.values():
             reach.close()
         state.close()
@@ -70,7 +73,7 @@ def open_services(config_path: Path | None, publish: Publish) -> Services:
         background=background,
         failed=FailedRows(reaches.__getitem__),
         runs=runs,
-        checklists=walks,
+        checklists=checklists,
         windows=state.windows,
         tails=tails,
         close=close,

@@ -12,12 +12,13 @@ import pytest
 
 from console.cli import lock as lock_command
 from console.cli import main
-from console.domain.environment import AppSpec, Environment, Host, SshTarget, Tier
+from console.domain.environment import AppFacts, AppSpec, Environment, Host, SshTarget, Tier
 from console.domain.policy import Operator
-from console.errors import UnreachableError
-from console.services.audit import Audit
-from console.services.lock import EnvironmentLock, holder_of, new_token
-from console.services.loop import SystemClock
+from console.errors import RemoteError, UnreachableError
+from console.services.records.audit import Audit
+from console.services.target.lock import EnvironmentLock, holder_of, new_token
+from console.services.target.remote_step import RemoteStep, Start, StartProof, parse_start, start_text
+from console.services.threads.loop import SystemClock
 from console.store.audit import AuditRows
 from console.store.database import open_database
 from tests.fakes.shell import FakeShell
@@ -81,6 +82,15 @@ class World:
             )
         database.close()
 
+    def refusals(self) -> list[tuple[str, str, int]]:
+        """What the audit says was refused: the action, the environment and the exit code."""
+        _, document = self.document("audit", "show")
+        return [
+            (entry["action"], entry["environment"], entry["exit_status"])
+            for entry in document["entries"]
+            if entry["result"] == "refused"
+        ]
+
     def witnessed(self, name: str = "shop") -> None:
         database = open_database(self.state)
         control = self.directory / name / ".opsconsole"
@@ -90,11 +100,15 @@ class World:
 
 
 class ReachOf:
-    def __init__(self, shell: FakeShell) -> None:
+    def __init__(self, environment: Environment, shell: FakeShell) -> None:
+        self.environment = environment
         self._shell = shell
 
     def shell(self, _host: str) -> FakeShell:
         return self._shell
+
+    def facts(self) -> AppFacts:
+        raise RemoteError("there is no application here")
 
     def close(self) -> None:
         self._shell.close()
@@ -103,7 +117,7 @@ class ReachOf:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> World:
     world = World(tmp_path, capsys)
-    monkeypatch.setattr("console.wiring.reach.open_reach", lambda *_, **__: ReachOf(world.shell))
+    monkeypatch.setattr("console.wiring.reach.open_reach", lambda environment, **_: ReachOf(environment, world.shell))
     monkeypatch.setattr(lock_command, "SystemClock", SteppingClock)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return world
@@ -154,6 +168,7 @@ def test_a_living_holders_lock_is_never_released(world: World, monkeypatch: pyte
     assert code == 5
     assert "its holder is alive" in err
     assert "runs abort 5" in err
+    assert world.refusals() == [("lock.release", "shop", 5)]
     assert "held by bob" in world.call("lock", "status", "-e", "shop")[1]
 
 
@@ -178,6 +193,8 @@ def test_without_what_it_needs_nothing_is_released(
     assert says in err
     for environment in ("shop", "prod"):
         assert "held by bob" in world.call("lock", "status", "-e", environment)[1]
+    # What is refused is audited; a wrong call is only told.
+    assert world.refusals() == ([("lock.release", name, 7)] if code == 7 else [])
 
 
 def test_a_protected_environment_is_confirmed_by_its_name(world: World) -> None:
@@ -197,6 +214,62 @@ def test_releasing_a_free_lock_is_no_error_and_deployers_is_left_alone(world: Wo
     assert (world.directory / "shop" / ".dep" / "deploy.lock").exists()
 
 
+def living(world: World, name: str, script: str = "sleep 150") -> RemoteStep:
+    """A step of run 5 that runs on the environment's host, under the token that holds its lock."""
+    token = world.held(name)
+    control = world.directory / name / ".opsconsole"
+    (control / "fence").write_text(f"{token} 1\n")
+    step = RemoteStep(control=str(control), run="5-0a1b2c3d", step="migrate")
+    started = parse_start(world.shell.run(start_text(step, script, proof=StartProof(token=token, locks=True))))
+    assert started.start is Start.STARTED
+    return step
+
+
+def test_a_lock_whose_step_lives_is_released_only_after_it_was_ended(world: World) -> None:
+    step = living(world, "shop")
+    code, out, err = world.call("lock", "release", "-e", "shop", "--reason", "dead", "--yes")
+    assert (code, out) == (5, "")
+    assert "web1: step migrate of run 5-0a1b2c3d is running, for " in err
+    assert "--end-steps" in err
+    assert "held by bob" in world.call("lock", "status", "-e", "shop")[1]
+    code, document = world.document("lock", "release", "-e", "shop", "--reason", "dead", "--yes", "--end-steps")
+    assert (code, document["released"], document["unasked_hosts"]) == (0, True, [])
+    (ended,) = document["ended_steps"]
+    assert (ended["host"], ended["run"], ended["step"]) == ("web1", "5-0a1b2c3d", "migrate")
+    assert ended["detail"] == "was ended, exit status 143"
+    assert (Path(step.directory) / "rc").read_text().startswith("143 abort ")
+
+
+def test_a_free_lock_with_a_living_step_is_told_and_cleared(world: World) -> None:
+    living(world, "shop")
+    holder = world.lock().status().holder
+    assert holder is not None and world.lock().release(holder.token)
+    code, _, err = world.call("lock", "release", "-e", "shop")
+    assert code == 5
+    assert "the lock is free" in err
+    code, _, err = world.call("lock", "release", "-e", "shop", "--end-steps", "--yes")
+    assert (code, "--reason" in err) == (2, True)
+    code, out, _ = world.call("lock", "release", "-e", "shop", "--end-steps", "--yes", "--reason", "left over")
+    assert code == 0
+    assert "step migrate of run 5-0a1b2c3d is running, for " in out
+    assert "it was ended, exit status 143" in out
+    assert world.call("lock", "status", "-e", "shop")[1] == "shop: free\n"
+
+
+def test_a_plan_is_refused_beside_a_living_step(world: World) -> None:
+    (world.directory / "actions").mkdir()
+    action = world.directory / "actions" / "touch.yaml"
+    action.write_text("title: Touch\nsteps:\n- {name: one, shell: {script: 'true', in: base}}\n")
+    action.chmod(0o600)
+    living(world, "shop")
+    code, out, err = world.call("plan", "touch", "-e", "shop")
+    assert (code, out) == (5, "")
+    assert "web1: step migrate of run 5-0a1b2c3d is running, for " in err
+    assert "Nothing was planned." in err
+    world.call("lock", "release", "-e", "shop", "--end-steps", "--yes", "--reason", "left over")
+    assert world.call("plan", "touch", "-e", "shop")[0] == 0
+
+
 def test_the_audit_is_shown_newest_last_for_people_and_as_json(world: World) -> None:
     world.audited("deploy", "rollback")
     world.audited("cleanup", environment="prod")
@@ -207,6 +280,9 @@ def test_the_audit_is_shown_newest_last_for_people_and_as_json(world: World) -> 
     assert "bob@10.0.0.9" in lines[1]
     _, document = world.document("audit", "show", "-e", "shop", "--limit", "1")
     assert [entry["action"] for entry in document["entries"]] == ["rollback"]
+    assert (document["is_complete"], document["bound"]) == (False, "the newest 1; older ones are left out")
+    assert world.document("audit", "show")[1]["is_complete"]
+    assert "older ones are left out" in world.call("audit", "show", "--limit", "2")[2]
     assert document["entries"][0]["command"] == "echo rollback"
 
 

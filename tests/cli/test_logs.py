@@ -7,9 +7,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +18,10 @@ import pytest
 from console.cli import logs as command
 from console.cli.main import run
 from console.domain.environment import AppSpec, Environment, Host, Layout, SshTarget, Tier
-from console.domain.log_format import Level
-from console.domain.logs import Where
+from console.domain.log_history import Span
+from console.domain.log_levels import Level
 from console.errors import AuthenticationError, UsageError
-from console.ports import Stream
-from console.services.loop import SystemClock
-from console.services.tailer import Tailer
+from console.ports import Completed
 from tests.fakes.local_shell import LocalShell
 from tests.fakes.reach import FakeReach, make_facts
 from tests.fakes.shell import FakeShell
@@ -151,7 +147,14 @@ def test_raw_is_refused_on_a_terminal(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--level", "loud"], ["--since", "yesterday"], ["--raw", "--json"], ["-e", "nowhere"]],
+    [
+        ["--level", "loud"],
+        ["--since", "yesterday"],
+        ["--since", "2999-01-01"],
+        ["--since", "99999999999d"],
+        ["--raw", "--json"],
+        ["-e", "nowhere"],
+    ],
 )
 def test_wrong_calls_end_2_and_reach_nothing(world: World, arguments: list[str]) -> None:
     assert run(["logs", "-e", "lab", *arguments]) == 2
@@ -170,7 +173,7 @@ def test_text_is_harmless(world: World, capsys: pytest.CaptureFixture[str]) -> N
 class Locked(FakeShell):
     """A host that accepts no key."""
 
-    def stream(self, script: str) -> Stream:
+    def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
         raise AuthenticationError("no key is accepted")
 
 
@@ -190,63 +193,30 @@ def test_one_host_down_is_partial_all_down_is_its_error(world: World, capsys: py
 
 def test_a_missing_file_is_a_note(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.logs[0].write_text(line(1))
-    assert run(["logs", "-e", "lab"]) == 0
-    assert "web2 laravel.log: waiting, the file does not exist yet" in capsys.readouterr().err
+    assert run(["logs", "-e", "lab"]) == 0, "written on one host alone"
+    assert "web2 laravel.log: not read: there is no such file" in capsys.readouterr().err
 
 
-class InterruptedReadError(Exception):
-    """Ends a reader that goes on for ever."""
-
-
-def test_follow_goes_on_in_order_and_holds_a_growing_record_back(world: World) -> None:
-    world.logs[0].write_text("".join(line(n) for n in range(3)))
-    world.logs[1].write_text("")
-    tailer = Tailer(
-        [world.environment], lambda _, host: world.shells[host], clock=SystemClock(), publish=lambda key: None
-    )
-    seen: list[str] = []
-    done = threading.Event()
-
-    def write(position: int, record: Any) -> None:
-        seen.append(record.message.show() + ("" if not record.exception else " +trace"))
-        if record.message.show() == "order 99":
-            done.set()
-            raise InterruptedReadError
-
-    reader = command.Reader(tailer, "lab", Where(), write, threading.Event())
-    tailer.select("lab")
-
-    def go_on() -> None:
-        with pytest.raises(InterruptedReadError):
-            reader.go_on()
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    wait(lambda: len(seen) == 3)
-    with world.logs[0].open("a") as writer:
-        writer.write('[2026-01-05 11:00:00] local.ERROR: boom {"exception":"[object] (X(code: 0): m at /a.php:1)\n')
-        writer.flush()
-        writer.write('[stacktrace]\n#0 {main}\n"} \n' + line(99))
-    assert done.wait(15)
-    thread.join(5)
-    tailer.close()
-    assert seen == ["order 0", "order 1", "order 2", "boom +trace", "order 99"]
-
-
-def wait(done: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_a_file_that_is_on_no_host_is_not_read(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not any(log.exists() for log in world.logs)
+    for more in ([], ["--since", "1h"]):
+        assert run(["logs", "-e", "lab", *more]) == 3
+        said = capsys.readouterr()
+        assert said.out == "" and "web1 laravel.log: not read: there is no such file" in said.err
 
 
 def test_parsing_of_options() -> None:
     assert command.parsed_level("warn") is Level.WARNING
-    assert command.parsed_since("10m", NOW).isoformat() == "2026-01-05T09:50:00+00:00"
-    assert command.parsed_since("2026-01-05 09:00", NOW).tzinfo is UTC
-    assert command.parsed_since("2026-01-05T09:00+02:00", NOW).utcoffset() is not None
-    with pytest.raises(UsageError):
+    assert command.parsed_since("10m", NOW) == Span(ago=600)
+    assert (
+        command.parsed_since("2026-01-05 09:00", NOW).begin == command.parsed_since("2026-01-05T11:00+02:00", NOW).begin
+    )
+    with pytest.raises(UsageError, match="neither a duration nor a date"):
         command.parsed_since("m", NOW)
+    with pytest.raises(UsageError, match="neither a duration nor a date"):
+        command.parsed_since("", NOW)
+    with pytest.raises(UsageError, match="ahead of now"):
+        command.parsed_since("2026-01-05T10:00:01Z", NOW)
 
 
 def test_a_reader_that_went_away_ends_quietly(

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -22,9 +21,10 @@ from console.errors import (
     OpsconsoleError,
     Problem,
     RefusedError,
-    UnknownOutcomeError,
     UnreachableError,
 )
+from console.own_directories import own_within
+from tests.waiting import eventually
 
 ENDINGS: dict[str, BaseException] = {
     "failed": OpsconsoleError("it failed"),
@@ -33,7 +33,6 @@ ENDINGS: dict[str, BaseException] = {
     "lock": LockHeldError("held by anna"),
     "gone": UnreachableError("no route", done="nothing was changed", fix="check the link"),
     "no": RefusedError("not now"),
-    "unknown": UnknownOutcomeError("who knows"),
     "interrupt": KeyboardInterrupt(),
     "pipe": BrokenPipeError(),
     "bug": ValueError("password=hunter22 in a bug"),
@@ -86,7 +85,6 @@ def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("lock", 5),
         ("gone", 6),
         ("no", 7),
-        ("unknown", 8),
         ("interrupt", 130),
         ("bug", 1),
     ],
@@ -125,7 +123,7 @@ def test_config_errors_name_every_place(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_bug_leaves_a_redacted_trace_only_its_owner_reads(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     main.run(["end", "bug"])
     err = capsys.readouterr().err
-    [file] = (tmp_path / "opsconsole" / "traces").iterdir()
+    [file] = (own_within(tmp_path / "opsconsole", "traces")).iterdir()
     assert file.stem in err
     assert "hunter22" not in err
     text = file.read_text()
@@ -213,9 +211,7 @@ def test_term_ends_with_143(tmp_path: Path) -> None:
         "sys.exit(main.run(['x']))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 10
-    while not ready.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(ready.exists, 10)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 143
 

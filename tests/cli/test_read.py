@@ -2,130 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.cli import main
-from console.domain.environment import QueueConnection
 from console.domain.health import Status
 from console.errors import AuthenticationError, HostKeyError, OpsconsoleError, UnreachableError, UsageError
-from tests.fakes import FakeHttp, FakeReach, FakeShell, make_environment
+from tests.cli.conftest import Run, World
+from tests.fakes import FakeShell, make_environment
 from tests.fakes.http import answered
-from tests.fakes.shell import completed
-from tests.services.test_failed import add
-from tests.sources.support import database, sqlite_facts
-from tests.sources.test_redis_queues import PREFIX, fill
-from tests.sources.test_sql_queues import job
-from tests.sources.test_workers import STATUS
-
-CONFIG = """\
-environments:
-  lab:
-    tier: normal
-    url: http://app.test
-    app: {path: /srv/app}
-    hosts:
-      web1: {ssh: web1, roles: [web, worker, primary]}
-      web2: {ssh: web2, roles: [web, worker]}
-    health: [/up, /health]
-    workers: {supervisor: [laravel-worker, laravel-redis-worker]}
-  bare:
-    tier: protected
-    url: http://bare.test
-    app: {path: /srv/app}
-    hosts: {one: {ssh: one}}
-"""
-HOST = b"clock 1767323045\nload 0.5 0 0 1/2 3\ncores 2\nuptime 9.0 9.0\nmem MemTotal: 100 kB\nmem MemAvailable: 50 kB\n"
-
-
-def answer(script: str) -> Any:
-    if "supervisorctl" in script:
-        return completed(f"=status\n{STATUS}=workers\nphp artisan queue:work redis --queue=idle\n")
-    if "/proc/loadavg" in script:
-        return HOST
-    return b"there\0current\treleases/2\0release\t1\t0\tabc\0release\t2\t0\tdef\0"
-
-
-class World:
-    """One reach whose parts a test can break, opened for any environment."""
-
-    def __init__(self, connection: Any) -> None:
-        from tests.fakes import FakeKeyValue, FakeSql
-
-        self.store = FakeKeyValue()
-        self.connection = connection
-        self.sql = FakeSql.on(connection)
-        self.http = FakeHttp()
-        self.shells = {name: FakeShell(name, answer) for name in ("web1", "web2", "one")}
-        self.facts = sqlite_facts(
-            queues=(
-                QueueConnection(name="database", driver="database", target="sqlite"),
-                QueueConnection(name="redis", driver="redis", target="default"),
-            ),
-        )
-        self.facts_error: Exception | None = None
-        self.closed = 0
-
-    def open(self, environment: Any, **_: Any) -> FakeReach:
-        reach = _CountedReach(
-            self,
-            environment,
-            facts=self.facts,
-            shells=self.shells,
-            sql={"sqlite": self.sql},
-            redis={"default": self.store},
-            http=self.http,
-        )
-        reach.facts_error = self.facts_error
-        return reach
-
-
-class _CountedReach(FakeReach):
-    def __init__(self, world: World, environment: Any, **clients: Any) -> None:
-        super().__init__(environment, **clients)
-        self.world = world
-
-    def close(self) -> None:
-        self.world.closed += 1
-        super().close()
-
-
-Run = Callable[..., tuple[int, Any]]
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
-    config = tmp_path / "opsconsole.yaml"
-    config.write_text(CONFIG)
-    config.chmod(0o600)
-    monkeypatch.setenv("OPSCONSOLE_CONFIG", str(config))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("signal.signal", lambda number, handler: None)
-    with database() as connection:
-        made = World(connection)
-        for number in (1, 2):
-            add(connection, number)
-        job(connection, "default", -30)
-        job(connection, "default", -500, -300)
-        fill(made.store, "mail", ready=4, delayed=1)
-        monkeypatch.setattr("console.wiring.reach.open_reach", made.open)
-        yield made
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*argv: str) -> tuple[int, Any]:
-        code = main.run(argv)
-        streams = capsys.readouterr()
-        if "--json" in argv:
-            return code, json.loads(streams.out or streams.err)
-        return code, streams.out + streams.err
-
-    return call
+from tests.services.failed_jobs.test_table import add
+from tests.sources.test_redis_queues import PREFIX
 
 
 def test_queues(world: World, run: Run) -> None:
@@ -217,6 +104,7 @@ def test_status_of_all_and_of_one(world: World, run: Run) -> None:
     assert lab["workers"] == lab["workers"] | {"running": 4, "expected": 6}
     assert set(lab["sources"]) == {
         "app", "failed", "queues:database", "queues:redis", "workers", "releases", "probes", "hosts",
+            "maintenance",
     }  # fmt: skip
     assert all(source["error"] is None for source in lab["sources"].values())
     code, document = run("status", "-e", "bare", "--json")
@@ -231,7 +119,8 @@ def test_status_is_printed_though_parts_are_down(world: World, run: Run) -> None
     code, document = run("status", "-e", "lab", "--json")
     lab = document["environments"][0]
     assert code == 3
-    assert lab["failed"] == {"total": None, "since_hour": None, "taken_at": None, "error": "database is gone"}
+    unread = {"is_complete": False, "bound": "database is gone", "taken_at": None, "error": "database is gone"}
+    assert lab["failed"] == {"total": None, "since_hour": None, **unread}
     assert lab["queues"]["error"] == "database is gone"
     assert lab["queues"]["ready"] == 4
     assert run("status", "-e", "lab", "--fail-on", "failed")[0] == 3
@@ -318,11 +207,11 @@ def test_retry_and_forget_take_the_beginning_of_an_id(world: World, run: Run, mo
     add(world.connection, 3, uuid=uuid)
     planned: list[Any] = []
 
-    def plan(_desk: object, _environment: str, action: str, params: Any) -> Any:
+    def plan(_control: object, _environment: str, action: str, params: Any) -> Any:
         planned.append((action, params))
         raise UsageError("enough seen")
 
-    monkeypatch.setattr("console.cli.acting.make_plan", plan)
+    monkeypatch.setattr("console.services.runs.control.RunControl.plan", plan)
     for action in ("retry", "forget"):
         assert run("failed", action, "3fca83f8", "-e", "lab", "--yes")[0] == 2
     assert planned == [(action, {"ids": [uuid]}) for action in ("retry", "forget")]
@@ -355,9 +244,7 @@ def test_an_interrupted_plan_says_that_nothing_was_changed(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("console.cli.plan.make_plan", interrupted)
-    monkeypatch.setattr("console.cli.run.make_plan", interrupted)
-    monkeypatch.setattr("console.cli.acting.make_plan", interrupted)
+    monkeypatch.setattr("console.services.runs.control.RunControl.plan", interrupted)
     for words in (("plan", "rollback"), ("run", "rollback"), ("failed", "retry", "0" * 36)):
         code, text = run(*words, "-e", "lab")
         assert code == 130 and "Nothing was changed." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,19 +14,21 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner, Result
 
-import console.cli.acting
+import console.cli.confirm
 import console.cli.runs
-from console.cli.acting import Desk
+from console.cli.confirm import RunAccess
 from console.domain.environment import Tier
+from console.domain.event_codec import decode_payload
+from console.domain.events import RunStarted, StepIntended
 from console.domain.runs import EventKind
 from console.errors import RefusedError, UsageError
-from console.services.leases import new_holder
-from console.services.runs import lease_name
-from console.services.windows import SessionWindows
+from console.services.records.windows import CommandWindow
+from console.services.runs.leases import new_holder
+from console.services.runs.liveness import lease_name
 from console.store.leases import Leases
-from console.store.windows import WindowRows
 from tests.fakes.stepping import SteppingClock
-from tests.services.acting import OPERATOR, Stage, action, protected, step
+from tests.services.running.stage import OPERATOR, Stage, action, protected, step
+from tests.services.runs.controlling import control_on
 
 
 class Typed:
@@ -36,23 +39,12 @@ class Typed:
         self.started: list[int] = []
         self.leases = Leases(stage.database)
         self.clock = SteppingClock()
-        state = SimpleNamespace(
-            runs=stage.store,
-            leases=self.leases,
-            audit=stage.audit,
-            windows=SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock),
-            operator=OPERATOR,
-            clock=self.clock,
-        )
-        typed = self
-
-        class Noted(Desk):
-            def start(self, run: int) -> None:
-                typed.started.append(run)
+        window = CommandWindow(OPERATOR, stage.clock)
+        control = control_on(stage, window, self.started.append, leases=self.leases, clock=self.clock)
 
         @contextmanager
-        def opened(_path: Path | None) -> Iterator[Desk]:
-            yield Noted(cast(Any, SimpleNamespace()), cast(Any, state))
+        def opened(_path: Path | None) -> Iterator[RunAccess]:
+            yield RunAccess(cast(Any, SimpleNamespace(state_path=stage.directory)), control, window)
 
         patch.setattr(console.cli.runs, "opened_state", opened)
 
@@ -89,7 +81,7 @@ def test_a_protected_run_that_never_began_wants_its_environments_name(
     typed = typed_on(Tier.PROTECTED)
     run = typed.confirmed()
     # Without a runner's trace a run asks nothing; one that started and died before step 1 can be answered.
-    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.stage.store.append(int(run), RunStarted(), at=typed.stage.clock.now())
     words = (command[0], run, *command[1:], *(["resume"] if command[0] == "answer" else []))
     refused = typed(*words).exception
     assert isinstance(refused, RefusedError) and refused.exit_code == 7
@@ -98,8 +90,19 @@ def test_a_protected_run_that_never_began_wants_its_environments_name(
     assert typed.started == []
     assert typed(*words, "--confirm", "lab").exception is None
     assert typed.started == [int(run)]
-    what = "run.resume" if command[0] == "resume" else "run.request"
-    assert sorted(typed.audited(what)) == ["ok", "refused", "refused"]
+    assert sorted(typed.audited("run.resume")) == ["ok", "refused", "refused"]
+
+
+def test_a_list_says_when_it_is_not_all(typed_on: Callable[[Tier], Typed]) -> None:
+    typed = typed_on(Tier.NORMAL)
+    first, second = typed.confirmed(), typed.confirmed()
+    whole = json.loads(typed("list", "--json").stdout)
+    assert [run["run"] for run in whole["runs"]] == [int(second), int(first)]
+    assert (whole["is_complete"], whole["bound"]) == (True, None)
+    part = json.loads(typed("list", "--json", "--limit", "1").stdout)
+    assert [run["run"] for run in part["runs"]] == [int(second)]
+    assert (part["is_complete"], part["bound"]) == (False, "the newest 1; older ones are left out")
+    assert "the newest 1; older ones are left out" in typed("list", "--limit", "1").output
 
 
 def test_a_protected_run_that_never_began_can_always_be_aborted(typed_on: Callable[[Tier], Typed]) -> None:
@@ -113,9 +116,7 @@ def test_a_protected_run_that_never_began_can_always_be_aborted(typed_on: Callab
 def test_a_protected_run_half_way_and_a_normal_one_resume_unasked(typed_on: Callable[[Tier], Typed]) -> None:
     typed = typed_on(Tier.PROTECTED)
     half_way = typed.confirmed()
-    typed.stage.store.append(
-        int(half_way), EventKind.STEP_INTENDED, at=typed.stage.clock.now(), step="one", host="web1"
-    )
+    typed.stage.store.append(int(half_way), StepIntended(), at=typed.stage.clock.now(), step="one", host="web1")
     assert typed("resume", half_way, "--detach").exception is None
     normal = typed_on(Tier.NORMAL)
     run = normal.confirmed()
@@ -159,7 +160,7 @@ def test_an_abort_by_interrupting_is_audited_like_any_other(
     def interrupted() -> Iterator[list[int]]:
         yield [signal.SIGINT, signal.SIGTERM]
 
-    monkeypatch.setattr(console.cli.acting, "_signals", interrupted)
+    monkeypatch.setattr(console.cli.runs, "signals", interrupted)
     done = typed("attach", run, "--on-interrupt", "abort")
     typed.leases.drop(theirs)
     assert "Aborting" in done.stderr and "goes on" in done.stderr
@@ -171,7 +172,7 @@ def test_an_abort_by_interrupting_is_audited_like_any_other(
 def test_following_a_run_whose_runner_died_elsewhere_ends(typed_on: Callable[[Tier], Typed]) -> None:
     typed = typed_on(Tier.NORMAL)
     run = typed.confirmed()
-    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.stage.store.append(int(run), RunStarted(), at=typed.stage.clock.now())
     typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
     done = typed("attach", run)
     assert done.return_value == 8
@@ -182,7 +183,7 @@ def test_following_a_run_whose_runner_died_elsewhere_ends(typed_on: Callable[[Ti
 def test_a_runner_that_beats_elsewhere_is_followed(typed_on: Callable[[Tier], Typed]) -> None:
     typed = typed_on(Tier.NORMAL)
     run = typed.confirmed()
-    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.stage.store.append(int(run), RunStarted(), at=typed.stage.clock.now())
     theirs = typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
 
     def beat(passed: float) -> None:
@@ -190,7 +191,9 @@ def test_a_runner_that_beats_elsewhere_is_followed(typed_on: Callable[[Tier], Ty
             typed.leases.beat(theirs)
         elif not typed.stage.view(int(run)).outcome:
             typed.stage.store.append(
-                int(run), EventKind.RUN_FINISHED, at=typed.stage.clock.now(), data={"outcome": "ok", "exit_code": 0}
+                int(run),
+                decode_payload(EventKind.RUN_FINISHED, {"outcome": "ok", "exit_code": 0}),
+                at=typed.stage.clock.now(),
             )
 
     typed.clock.then = beat
@@ -204,7 +207,7 @@ def test_whoever_speaks_to_a_run_whose_runner_died_elsewhere_starts_another(
 ) -> None:
     typed = typed_on(Tier.NORMAL)
     run = typed.confirmed()
-    typed.stage.store.append(int(run), EventKind.RUN_STARTED, at=typed.stage.clock.now())
+    typed.stage.store.append(int(run), RunStarted(), at=typed.stage.clock.now())
     typed.leases.take(lease_name(int(run)), "elsewhere boot 1 1 x")
     done = typed(words[0], run, *words[1:])
     assert done.exception is None and "runner is gone: another was started" in done.stderr
@@ -236,11 +239,10 @@ def test_an_ended_run_tells_what_is_true_and_the_way_back_with_the_config_typed(
 
 def test_a_command_to_paste_names_the_config_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPSCONSOLE_CONFIG", raising=False)
-    desk = Desk(cast(Any, None), cast(Any, None), console.cli.acting.typed_options(Path("/etc/my o.yaml")))
-    assert desk.command("runs attach 4") == "opsconsole runs attach 4 --config '/etc/my o.yaml'"
+    assert console.cli.confirm.typed_options(Path("/etc/my o.yaml")) == " --config '/etc/my o.yaml'"
     monkeypatch.setenv("OPSCONSOLE_CONFIG", "/etc/my o.yaml")
-    assert console.cli.acting.typed_options(Path("/etc/my o.yaml")) == ""
-    assert console.cli.acting.typed_options(None) == ""
+    assert console.cli.confirm.typed_options(Path("/etc/my o.yaml")) == ""
+    assert console.cli.confirm.typed_options(None) == ""
 
 
 @pytest.mark.parametrize("variable", ["", "lab/o.yaml"])
@@ -249,4 +251,4 @@ def test_a_command_to_paste_finds_a_relative_config_from_any_directory(
 ) -> None:
     monkeypatch.setenv("OPSCONSOLE_CONFIG", variable)
     monkeypatch.chdir(tmp_path)
-    assert console.cli.acting.typed_options(Path("lab/o.yaml")) == f" --config {tmp_path}/lab/o.yaml"
+    assert console.cli.confirm.typed_options(Path("lab/o.yaml")) == f" --config {tmp_path}/lab/o.yaml"

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,8 @@ import pytest
 
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
+from tests.waiting import eventually
 
 
 def free_port() -> int:
@@ -32,15 +32,6 @@ def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
     words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)]
     subprocess.run(words, check=True, capture_output=True)
     return path
-
-
-def wait_for(condition: object, seconds: float = 10.0) -> None:
-    """Until the callable is true; fails after `seconds`."""
-    assert callable(condition)
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 @dataclass
@@ -104,7 +95,7 @@ class Sshd:
         self.process = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for(self._answers)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         try:

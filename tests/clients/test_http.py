@@ -8,24 +8,30 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.clients.http import HttpClient
 from console.domain.health import ProbeSpec, Status
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 from tests.clients.conftest import free_port
 
 
-class Handler(BaseHTTPRequestHandler):
+class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     seen: list[tuple[str, str, int]]
+    other: int = 1
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
     def do_GET(self) -> None:
         type(self).seen.append((self.path, self.headers.get("Authorization", ""), self.client_address[1]))
-        name = self.path.strip("/").replace("-", "_")
+        name = self.path.partition("?")[0].strip("/").replace("-", "_")
         getattr(self, f"get_{name}", self.get_missing)()
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
@@ -36,23 +42,68 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def get_ok(self) -> None:
-        self.answer(200, b'{"status":"ok"}')
-
-    def get_fail(self) -> None:
-        self.answer(503, b'{"status":"fail","message":"no mail"}')
-
     def get_missing(self) -> None:
         self.answer(404, b"nothing here")
 
+
+class Redirects(Answers):
     def get_here(self) -> None:
         self.answer(302, b"", Location="/ok")
+
+    def get_slashed(self) -> None:
+        if self.path.endswith("/"):
+            self.answer(200, b'{"status":"ok"}')
+        else:
+            self.answer(301, b"", Location="/slashed/")
+
+    def get_login(self) -> None:
+        self.answer(200, b"<html><form>password</form></html>", **{"Content-Type": "text/html"})
+
+    def get_to_login(self) -> None:
+        self.answer(302, b"", Location="/login")
+
+    def get_nowhere(self) -> None:
+        self.answer(301, b"")
+
+    def get_elsewhere(self) -> None:
+        self.answer(302, b"", Location=f"http://127.0.0.1:{type(self).other}/private")
+
+    def get_ping_pong(self) -> None:
+        self.answer(302, b"", Location="/pong-ping")
+
+    def get_pong_ping(self) -> None:
+        self.answer(302, b"", Location="/ping-pong")
 
     def get_there(self) -> None:
         self.answer(302, b"", Location="https://user:hunter22@login.example.com/in")
 
     def get_loop(self) -> None:
         self.answer(302, b"", Location="/loop")
+
+    def get_walk(self) -> None:
+        self.answer(302, b"", Location=f"/walk?{self.client_address[1]}{len(type(self).seen)}")
+
+
+class Handler(Redirects):
+    def get_ok(self) -> None:
+        self.answer(200, b'{"status":"ok"}')
+
+    def get_fail(self) -> None:
+        self.answer(503, b'{"status":"fail","message":"no mail"}')
+
+    def get_badgzip(self) -> None:
+        self.answer(200, b'{"status":"ok"}', **{"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+    def get_strange_date(self) -> None:
+        self.send_response_only(200)
+        self.send_header("Date", "Thu, 01 Jan 2026 00:00:00 +99999999999999999999")
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def get_empty(self) -> None:
+        self.answer(200, b"", **{"Content-Type": "application/json"})
 
     def get_big(self) -> None:
         self.answer(200, b'{"status":"fail"' + b" " * 3_000_000 + b"}")
@@ -77,11 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def get_once(self) -> None:
-        self.answer(200, b"{}", Connection="keep-alive")
+        self.answer(200, b'{"status":"up"}', Connection="keep-alive")
         self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
@@ -116,21 +164,72 @@ def test_answers_become_results(http: HttpClient, server: tuple[str, type[Handle
     assert ok.latency_ms is not None and 0 < ok.latency_ms < 5000
     failed = http.probe(spec(f"{base}/fail"))
     assert (failed.status, failed.http_status, failed.body_status) == (Status.FAILED, 503, "fail")
-    assert failed.detail == "HTTP 503; no mail"
-    assert http.probe(spec(f"{base}/nowhere")).http_status == 404
+    assert failed.detail == "HTTP 503; status: fail (no mail)"
+    assert http.probe(spec(f"{base}/missing")).http_status == 404
 
 
-def test_redirects_stay_at_the_origin(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
+def test_a_redirect_is_judged_where_it_leads_if_that_is_what_was_asked(
+    http: HttpClient, server: tuple[str, type[Handler]]
+) -> None:
+    base, _ = server
+    assert http.probe(spec(f"{base}/slashed")).status is Status.OK
+    away = http.probe(spec(f"{base}/to-login"))
+    assert (away.status, away.http_status) == (Status.FAILED, 200)
+    assert away.detail == "HTTP 200; landed at /login, which is not what was asked"
+    expected = ProbeSpec(name="p", url=f"{base}/to-login", expect_url="/login")
+    assert http.probe(expected).status is Status.OK
+    assert "not at /login" in http.probe(replace(expected, url=f"{base}/slashed")).detail
+
+
+def test_redirects_that_are_not_followed_fail(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
     base, handler = server
-    assert http.probe(spec(f"{base}/here")).body_status == "ok"
     away = http.probe(spec(f"{base}/there"))
-    assert away.http_status == 302
-    assert "which was not followed" in away.detail
+    assert (away.status, away.http_status) == (Status.FAILED, 302)
+    assert "another host, https://" in away.detail and "login.example.com" in away.detail
     assert "hunter22" not in away.detail
-    assert "more than 5 times" in http.probe(spec(f"{base}/loop")).detail
-    assert len([path for path, *_ in handler.seen if path == "/loop"]) == 6
+    for path in ("loop", "ping-pong"):
+        assert http.probe(spec(f"{base}/{path}")).detail == "HTTP 302; redirects in a circle"
+    assert "more than 5 times" in http.probe(spec(f"{base}/walk")).detail
+    assert len([path for path, *_ in handler.seen if path.startswith("/walk")]) == 6
+    assert http.probe(spec(f"{base}/nowhere")).detail == "HTTP 301, a redirect that was not followed"
 
 
+def test_a_redirect_that_is_expected_is_not_followed(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
+    base, handler = server
+    wanted = ProbeSpec(name="p", url=f"{base}/to-login", expect_status=302)
+    assert http.probe(wanted).status is Status.OK
+    assert http.probe(replace(wanted, expect_url="/login")).status is Status.OK
+    assert http.probe(replace(wanted, expect_url="/home")).status is Status.FAILED
+    assert "/login" not in [path for path, *_ in handler.seen]
+
+
+def test_what_signs_in_is_not_sent_to_another_port(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
+    base, handler = server
+    other: Any = type("Other", (Handler,), {"seen": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), other) as second:
+        handler.other = second.server_address[1]
+        thread = threading.Thread(target=second.serve_forever, args=(0.02,))
+        thread.start()
+        found = http.probe(spec(base.replace("http://", "http://ops:s3cretword@") + "/elsewhere"))
+        second.shutdown()
+        thread.join()
+    assert found.status is Status.FAILED and "s3cretword" not in repr(found)
+    assert [(path, sign) for path, sign, _ in other.seen] == [("/private", "")]
+
+
+def test_bodies_that_cannot_be_unpacked_or_are_not_there_are_not_ok(
+    http: HttpClient, server: tuple[str, type[Handler]]
+) -> None:
+    assert http.probe(spec(f"{server[0]}/badgzip")).status is Status.FAILED
+    empty = http.probe(spec(f"{server[0]}/empty"))
+    assert (empty.status, empty.detail) == (Status.WARNING, "it claims to be JSON and is empty")
+
+
+def test_a_date_that_is_none_ages_nothing(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
+    assert http.probe(spec(f"{server[0]}/strange_date")).status is Status.OK
+
+
+@pytest.mark.deadline
 @pytest.mark.parametrize("path", ["drip-body", "drip-head"])
 def test_the_deadline_is_total(http: HttpClient, server: tuple[str, type[Handler]], path: str) -> None:
     begun = time.monotonic()
@@ -147,7 +246,7 @@ def test_a_listener_that_says_nothing_meets_the_deadline(http: HttpClient) -> No
 
 def test_a_large_body_is_cut_and_not_judged(http: HttpClient, server: tuple[str, type[Handler]]) -> None:
     result = http.probe(spec(f"{server[0]}/big"))
-    assert (result.status, result.body_status) == (Status.OK, None)
+    assert (result.status, result.body_status) == (Status.WARNING, None)
     assert "1 MB" in result.detail
 
 

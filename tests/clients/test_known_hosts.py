@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import subprocess
 from pathlib import Path
 
@@ -133,11 +134,13 @@ def test_missing_files_are_empty_and_unreadable_ones_refuse(tmp_path: Path) -> N
 
 
 NAMES = st.sampled_from(["web1", "web2", "a.example.com", "b.example.com", "10.0.0.1", "host", "ho.st"])
+DOTTED = ("*.example.com", "?.example.*", "10.0.0.*", "10.0.0.0/8", "ho.st")
+BARE = ("web1", "web?", "web*", "*", "**1", "host", "HO*", "[a-z]*", "\u212aost", "a" * 1_000, "a" * 1_100)
+BREAKS = st.sampled_from([" ", " ", " ", "\t", " \t ", "\f", "\v", "\u00a0", " \f", "\v "])
+KINDS = st.sampled_from(["ssh-ed25519", "ssh-ed25519", "ED25519", "ed25519", "SSH-ED25519", "ssh-rsa", "RSA", "x"])
+ENDS = st.sampled_from(["\n", "", "\r\n", "\r\r\n", " \r\n", " c\r\n", "\fc\n", "\u00a0c\n", "\0c\n"])
 PATTERNS = st.lists(
-    st.tuples(
-        st.booleans(),
-        st.sampled_from(["web1", "web?", "web*", "*", "*.example.com", "?.example.*", "10.0.0.*", "host"]),
-    ),
+    st.tuples(st.booleans(), st.sampled_from((*DOTTED, *BARE))),
     min_size=1,
     max_size=4,
 ).map(lambda parts: ",".join(("!" if no else "") + name for no, name in parts))
@@ -153,10 +156,53 @@ def test_what_matches_is_what_ssh_keygen_finds(tmp_path: Path, pattern: str, nam
         else ",".join(f"!{each[1:]}" if each.startswith("!") else f"[{each}]:{port}" for each in pattern.split(","))
     )
     path.write_text(line(names, KEY))
-    wanted = name if port == 22 else f"[{name}]:{port}"
-    said = subprocess.run(["ssh-keygen", "-F", wanted, "-f", str(path)], capture_output=True, check=False)
-    ours = bool(KnownHosts.read([str(path)])._named(wanted))
-    assert ours == (said.returncode == 0)
+    agrees(path, name if port == 22 else f"[{name}]:{port}")
+
+
+def agrees(path: Path, wanted: str) -> None:
+    """Fails unless ssh-keygen finds an entry with a key that can be read (`-l`) exactly where we do."""
+    said = subprocess.run(["ssh-keygen", "-l", "-F", wanted, "-f", str(path)], capture_output=True, check=False)
+    assert bool(KnownHosts.read([str(path)])._named(wanted)) == bool(said.stdout.strip())
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(breaks=st.tuples(BREAKS, BREAKS, st.sampled_from(["", " ", "\t", "\f", "\r"])), kind=KINDS, end=ENDS)
+def test_what_is_an_entry_is_what_ssh_keygen_reads(
+    tmp_path: Path, breaks: tuple[str, str, str], kind: str, end: str
+) -> None:
+    path = tmp_path / "kh"
+    first, second, before = breaks
+    path.write_bytes(f"{before}web1{first}{kind}{second}{base64.b64encode(KEY).decode()}{end}".encode())
+    agrees(path, "web1")
+
+
+@pytest.mark.parametrize("salt", [0, 8, 19, 20, 21, 32])
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_a_hashed_name_has_a_salt_and_a_digest_of_20_bytes(tmp_path: Path, salt: int, digest: str) -> None:
+    path = tmp_path / "kh"
+    parts = (bytes(salt), hmac.new(bytes(salt), b"web1", digest).digest())
+    path.write_text(line("|1|" + "|".join(base64.b64encode(part).decode() for part in parts), KEY))
+    agrees(path, "web1")
+
+
+@pytest.mark.parametrize("size", [1_022, 1_023])
+@pytest.mark.parametrize("names", ["web1,{}", "{},web1", "web1,!{}", "!{},web1"])
+def test_a_list_with_an_overlong_pattern_names_nobody(tmp_path: Path, names: str, size: int) -> None:
+    path = tmp_path / "kh"
+    path.write_text(line(names.format("a" * size), KEY))
+    agrees(path, "web1")
+    assert bool(KnownHosts.read([str(path)])._named("web1")) == (size == 1_022)
+
+
+@pytest.mark.parametrize("kind", ["ED25519", "ed25519", "ssh-rsa", "RSA", "x"])
+def test_a_key_is_revoked_whatever_word_stands_before_it(kind: str) -> None:
+    with pytest.raises(HostKeyError, match="revoked"):
+        judge(line("*", KEY, kind, "@revoked") + line("web1", KEY), KEY)
+
+
+def test_a_short_word_for_the_type_lets_nobody_in() -> None:
+    with pytest.raises(HostKeyError, match="not known"):
+        judge(line("web1", KEY, "ED25519"), KEY)
 
 
 @settings(max_examples=200, deadline=None)

@@ -20,7 +20,8 @@ from console.domain.environment import Host, RedisTarget, SqlTarget, SshTarget, 
 from console.domain.health import ProbeSpec, Status
 from console.errors import DeadlineError, UnreachableError
 from console.ports import TunnelSocket
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
+from tests.waiting import eventually
 
 CLOCK = SystemClock()
 
@@ -47,10 +48,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
     monkeypatch.setattr(socket, "getaddrinfo", away)
     yield away
     away.answer.set()
-    until = time.monotonic() + 10
-    while looking_up():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: not looking_up(), 10)
 
 
 @pytest.fixture
@@ -92,6 +90,7 @@ def ask_redis(names: Resolver) -> None:
     made.pipeline([("PING",)], deadline=0.4)
 
 
+@pytest.mark.deadline
 @pytest.mark.parametrize("ask", [ask_ssh, ask_sql, ask_redis])
 def test_a_client_gives_up_a_name_in_its_own_time(stuck: Stuck, ask: Callable[[Resolver], None]) -> None:
     with within(3), pytest.raises(DeadlineError, match="was not looked up within") as caught:
@@ -101,6 +100,7 @@ def test_a_client_gives_up_a_name_in_its_own_time(stuck: Stuck, ask: Callable[[R
     assert len(stuck.asked) == 1
 
 
+@pytest.mark.deadline
 def test_a_probe_gives_up_a_name_in_its_own_time(stuck: Stuck) -> None:
     with within(3):
         result = HttpClient(CLOCK).probe(ProbeSpec(name="up", url="http://app.example.com/up", timeout=0.4))
@@ -120,6 +120,7 @@ def test_whoever_asks_again_waits_for_the_same_answer(stuck: Stuck, port: int) -
     assert set(stuck.asked) == {"db"}
 
 
+@pytest.mark.deadline
 def test_only_so_many_names_are_waited_for(stuck: Stuck, port: int) -> None:
     names = Resolver()
     for number in range(MOST):
@@ -131,10 +132,7 @@ def test_only_so_many_names_are_waited_for(stuck: Stuck, port: int) -> None:
     # A number needs nobody's answer.
     names.dial("127.0.0.1", port, limit=1, label="x").close()
     stuck.answer.set()
-    until = time.monotonic() + 10
-    while looking_up():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: not looking_up(), 10)
     names.dial("one-more", port, limit=5, label="x").close()
 
 
@@ -177,6 +175,7 @@ def known_as(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
 
+@pytest.mark.deadline
 def test_all_addresses_of_a_name_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with swallowing() as swallowed:
         known_as(monkeypatch, swallowed, swallowed, swallowed)
@@ -192,6 +191,7 @@ def test_an_address_that_swallows_all_leaves_the_next_its_time(monkeypatch: pyte
         sock.close()
 
 
+@pytest.mark.deadline
 def test_a_look_up_that_could_not_begin_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     names = Resolver()
 

@@ -13,7 +13,7 @@ from console.clients.ssh import SshShell
 from console.domain.environment import Host, RedisTarget, SshTarget, Via
 from console.domain.redact import Secret
 from console.errors import AuthenticationError, DeadlineError, QueryError, UnreachableError
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 from tests.lab.world import Lab
 
 
@@ -89,8 +89,8 @@ def test_scan_finds_what_matches_and_stops_at_its_budget(lab: Lab, shell: SshShe
     with lab.redis_client() as direct:
         direct.mset(dict.fromkeys(names, "1"))
     redis = client(lab, shell, **(restricted(lab) if acl else {}))
-    assert {key.decode() for key in redis.scan(f"{prefix}*")} == names
-    assert len(redis.scan(f"{prefix}*", budget=2000)) < 9000
+    assert {key.decode() for key in redis.scan(f"{prefix}*").keys} == names
+    assert len(redis.scan(f"{prefix}*", budget=2000).keys) < 9000
     redis.close()
     with lab.redis_client() as direct:
         direct.delete(*names)
@@ -129,6 +129,7 @@ def test_nobody_there_is_unreachable(lab: Lab, shell: SshShell) -> None:
         client(lab, shell, port=1).pipeline([("PING",)])
 
 
+@pytest.mark.deadline
 def test_a_frozen_redis_is_noticed_and_recovers(lab_alone: Lab) -> None:
     shell = shell_of(lab_alone)
     redis = client(lab_alone, shell)

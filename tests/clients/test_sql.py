@@ -20,8 +20,9 @@ from console.domain.environment import Host, SqlTarget, SshTarget, Via
 from console.domain.redact import Secret
 from console.errors import AuthenticationError, DeadlineError, QueryError, UnreachableError
 from console.ports import TunnelSocket
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 from tests.lab.world import Lab
+from tests.waiting import eventually, works
 
 
 def no_tunnel(host: str, port: int, limit: float) -> TunnelSocket:
@@ -91,6 +92,7 @@ def test_a_wrong_statement_says_what_the_database_says_and_the_session_stays(fil
     session.close()
 
 
+@pytest.mark.deadline
 def test_a_long_sqlite_statement_meets_its_deadline(file: Path) -> None:
     session = sqlite(file)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
@@ -102,6 +104,7 @@ def test_a_long_sqlite_statement_meets_its_deadline(file: Path) -> None:
     session.close()
 
 
+@pytest.mark.deadline
 def test_close_from_another_thread_ends_a_running_statement(file: Path) -> None:
     session = sqlite(file)
     session.query("SELECT 1")
@@ -175,6 +178,24 @@ def test_the_session_is_read_only_impatient_and_holds_no_transaction(session: Sq
     assert lab.sql("SELECT count(*) FROM information_schema.innodb_trx") == [(0,)]
 
 
+def test_times_are_told_in_the_zone_that_the_application_sets(lab: Lab, shell: SshShell) -> None:
+    """A TIMESTAMP is told in the session's zone; the application's may differ from the server's."""
+    [(server,)] = lab.sql("SELECT @@global.time_zone")
+    for zone, hour in (("+00:00", 0), ("-05:30", 18), ("", None)):
+        made = client(target_of(lab, timezone=zone), lambda host, port, limit: shell.tunnel(host, port, deadline=limit))
+        told, theirs = made.query("SELECT hour(from_unixtime(86400 * 365)), @@session.time_zone")[0]
+        assert theirs == (zone or server)
+        assert hour in (None, told)
+        made.close()
+    made = client(
+        target_of(lab, timezone="UTC'; x"), lambda host, port, limit: shell.tunnel(host, port, deadline=limit)
+    )
+    with pytest.raises(QueryError, match="cannot be one"):
+        made.query("SELECT 1")
+    made.close()
+
+
+@pytest.mark.deadline
 def test_a_schema_change_is_not_held_up_by_polling(session: SqlClient, lab: Lab) -> None:
     lab.sql("CREATE TABLE IF NOT EXISTS polled (id INT)")
     session.query("SELECT * FROM polled")
@@ -184,6 +205,7 @@ def test_a_schema_change_is_not_held_up_by_polling(session: SqlClient, lab: Lab)
     lab.sql("DROP TABLE polled")
 
 
+@pytest.mark.deadline
 def test_the_server_ends_a_long_statement_and_the_session_stays(session: SqlClient) -> None:
     connection = session.query("SELECT connection_id()")
     begun = time.monotonic()
@@ -193,6 +215,7 @@ def test_the_server_ends_a_long_statement_and_the_session_stays(session: SqlClie
     assert session.query("SELECT connection_id()") == connection
 
 
+@pytest.mark.deadline
 def test_a_statement_the_server_does_not_end_is_killed(
     session: SqlClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,11 +224,8 @@ def test_a_statement_the_server_does_not_end_is_killed(
     with pytest.raises(DeadlineError):
         session.query("SELECT SLEEP(60) /* to be killed */", deadline=0.5)
     assert time.monotonic() - begun < 4
-    until = time.monotonic() + 5
     running = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(60)%'"
-    while lab.sql(running) != [(0,)]:
-        assert time.monotonic() < until, "the statement goes on at the server"
-        time.sleep(0.05)
+    eventually(lambda: lab.sql(running) == [(0,)], 5, otherwise="the statement goes on at the server")
     assert session.query("SELECT 1") == [(1,)]
 
 
@@ -245,6 +265,7 @@ def test_direct_reaches_from_here(lab: Lab) -> None:
         dial("127.0.0.1", 1, Resolver(), limit=1, label="x")
 
 
+@pytest.mark.deadline
 def test_a_stopped_database_is_noticed_and_recovers(lab_alone: Lab) -> None:
     shell = SshShell(
         Host(name="web1", ssh=SshTarget(alias="lab-node1")), clock=SystemClock(), ssh_config=lab_alone.ssh_config
@@ -257,13 +278,7 @@ def test_a_stopped_database_is_noticed_and_recovers(lab_alone: Lab) -> None:
         made.query("SELECT 1", deadline=1.0)
     assert time.monotonic() - begun < 5
     lab_alone.resume("mariadb")
-    begun = time.monotonic()
-    while True:
-        try:
-            assert made.query("SELECT 1") == [(1,)]
-            break
-        except UnreachableError:
-            assert time.monotonic() - begun < 15
+    eventually(works(lambda: made.query("SELECT 1"), UnreachableError), 15)
     lab_alone.stop("mariadb")
     with pytest.raises(UnreachableError):
         made.query("SELECT 1")

@@ -19,7 +19,7 @@ from console.domain.environment import SqlTarget, Via
 from console.domain.redact import Secret
 from console.errors import AuthenticationError, QueryError, UnreachableError
 from console.ports import TunnelSocket
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 
 _TLS, _PROTOCOL_41, _SECURE, _PLUGIN = 0x800, 0x200, 0x8000, 0x80000
 NAME = "db.example.com"

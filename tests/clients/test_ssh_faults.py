@@ -15,6 +15,7 @@ from console.clients.ssh_channels import MARK, wrapped
 from console.errors import DeadlineError, UnreachableError
 from tests.clients.conftest import Sshd
 from tests.lab.proxy import Proxy
+from tests.waiting import eventually, works
 
 SHELLS = [["bash"], ["bash", "--posix"], ["dash"], ["busybox", "sh"]]
 
@@ -45,19 +46,13 @@ def _blackhole(sshd: Sshd, limit: float) -> float:
             tunnel.recv(1)
         assert not shell.connected()
         proxy.forward()
-        begun = time.monotonic()
-        while True:
-            try:
-                assert shell.run("echo back", deadline=10).stdout == b"back\n"
-                break
-            except UnreachableError:
-                assert time.monotonic() - begun < 15
-                time.sleep(0.05)
+        eventually(works(lambda: shell.run("echo back", deadline=10), UnreachableError), 15)
         shell.close()
         tunnel_to.close()
         return took
 
 
+@pytest.mark.deadline
 def test_a_silent_link_is_noticed_by_its_readers_and_made_again(sshd: Sshd, hurried: None) -> None:
     assert _blackhole(sshd, 10) < 5
 
@@ -83,6 +78,7 @@ def test_an_idle_link_stays_up_because_the_server_answers_the_heartbeat(sshd: Ss
     shell.close()
 
 
+@pytest.mark.deadline
 def test_a_peer_that_takes_no_bytes_ends_the_writer(sshd: Sshd, hurried: None) -> None:
     with Proxy(("127.0.0.1", sshd.port)) as proxy:
         sshd.know(proxy.port)
@@ -96,6 +92,7 @@ def test_a_peer_that_takes_no_bytes_ends_the_writer(sshd: Sshd, hurried: None) -
         shell.close()
 
 
+@pytest.mark.deadline
 def test_a_server_that_says_nothing_meets_the_banner_deadline(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh_connect, "BANNER_LIMIT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -105,6 +102,7 @@ def test_a_server_that_says_nothing_meets_the_banner_deadline(sshd: Sshd, monkey
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.deadline
 def test_a_short_deadline_bounds_connecting_too(sshd: Sshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         begun = time.monotonic()

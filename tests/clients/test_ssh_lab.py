@@ -12,10 +12,10 @@ import pytest
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
 from console.errors import DeadlineError
-from console.services.loop import SystemClock
-from tests.clients.conftest import wait_for
+from console.services.threads.loop import SystemClock
 from tests.lab.values import BUSYBOX_USER
 from tests.lab.world import Lab
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -35,13 +35,14 @@ def scratch() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.deadline
 def test_a_deadline_ends_the_wait_and_the_command(ordinary: SshShell, scratch: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(DeadlineError, match="web1"):
         ordinary.run(f"echo $$ > {scratch}/pid; sleep 60", deadline=0.5)
     assert time.monotonic() - begun < 3
     pid = (scratch / "pid").read_text().strip()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
     assert ordinary.run("echo still here").stdout == b"still here\n"
 
 
@@ -50,7 +51,7 @@ def test_closing_a_stream_ends_its_command_on_the_host(ordinary: SshShell, scrat
     assert stream.read(timeout=5) == b"up\n"
     stream.close()
     pid = (scratch / "pid").read_text().strip()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
 @pytest.mark.parametrize("user", ["", BUSYBOX_USER])

@@ -14,8 +14,9 @@ import pytest
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
 from console.errors import AuthenticationError, DeadlineError, UnreachableError
-from console.services.loop import SystemClock
-from tests.clients.conftest import keygen, wait_for
+from console.services.threads.loop import SystemClock
+from tests.clients.conftest import keygen
+from tests.waiting import eventually
 
 
 class Behaviour(paramiko.ServerInterface):
@@ -151,7 +152,7 @@ def test_a_channel_that_comes_too_late_is_closed_and_not_leaked(server: Server) 
     (link,) = shell._links
     assert link.channels == 0
     (served,) = server.transports
-    wait_for(lambda: len(served._channels.values()) == 0)  # type: ignore[attr-defined]
+    eventually(lambda: len(served._channels.values()) == 0)  # type: ignore[attr-defined]
     shell.close()
 
 

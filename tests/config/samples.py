@@ -6,7 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from console.config.kinds import StepKind
+from console.domain.plan_context import PlanContext
+from console.domain.runs import PlannedStep
+from console.ports.steps import StepKind
+from console.steps.kinds import BaseKind
 
 FULL = """\
 # every key once
@@ -37,7 +40,8 @@ environments:
     database: {driver: mysql, host: db.internal, port: 3306, database: app, user: reader,
       password: "remote-env:DB_PASSWORD"}
     redis: {host: redis.internal, database: 1, password: "file:redis.secret", prefix: "app:"}
-    queues: {redis: {prefix: laravel_database_, names: [default, high]}, database: {}}
+    connections: {redis: {long: {host: other.internal, password: "file:redis.secret"}}}
+    queues: {redis: {prefix: laravel_database_, names: [default, high]}, database: {}, spare: off}
     failed: {driver: database-uuids, table: failed_jobs}
     timezone: Europe/Berlin
   demo:
@@ -80,20 +84,25 @@ class Table(BaseModel):
     label: str = ""
 
 
-class WordsKind:
+class UnplannedKind(BaseKind):
+    """A kind that only its params and names are asked of."""
+
+    def plan(self, context: PlanContext) -> PlannedStep:
+        """The configuration plans nothing."""
+        raise NotImplementedError
+
+
+class WordsKind(UnplannedKind):
     """A kind whose value is a list."""
 
     Params = Words
     checks = ("is-there",)
-    undos = ()
-    whens = ()
 
 
-class TableKind:
+class TableKind(UnplannedKind):
     """A kind whose value is a mapping."""
 
     Params = Table
-    checks = ()
     undos = ("unlink",)
     whens = ("due",)
 

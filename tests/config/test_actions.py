@@ -10,6 +10,7 @@ from console.config.actions import read_action
 from console.config.load import load_config
 from console.domain.actions import Effect, GateSpec, ParamType
 from console.errors import ConfigError, InsecureError
+from console.steps.shell import ShellKind
 from tests.config.samples import ACTION, KINDS, write
 
 TYPES = '"text", "int", "bool", "choice", "duration", "git-ref", "release", "queue", "uuid", "uuids" or "path"'
@@ -98,6 +99,36 @@ def test_templates_that_name_nothing() -> None:
     ]
 
 
+SECRETS = """
+title: T
+steps:
+  - name: a
+    shell:
+      script: "true"
+      secrets: {A: "file:a.key", B: "dotenv:../b.env#K", C: "env:C", D: "cmd:[./d, -x]"}
+"""
+
+
+def test_references_in_an_action_are_meant_from_its_file() -> None:
+    action, problems = read_action(SECRETS.encode(), Path("/etc/oc/actions/t.yaml"), {"shell": ShellKind()})
+    assert problems == [] and action is not None
+    params = action.steps[0].params
+    assert isinstance(params, dict) and params["secrets"] == {
+        "A": "file:/etc/oc/actions/a.key",
+        "B": "dotenv:/etc/oc/actions/../b.env#K",
+        "C": "env:C",
+        "D": 'cmd:["/etc/oc/actions/d", "-x"]',
+    }
+
+
+@pytest.mark.parametrize("given", ["hunter2", "plain:hunter2", "keyring:x", "env:not a name"])
+def test_what_is_no_reference_is_refused_and_not_repeated(given: str) -> None:
+    text = SECRETS.replace("file:a.key", given)
+    action, problems = read_action(text.encode(), Path("/etc/oc/actions/t.yaml"), {"shell": ShellKind()})
+    assert action is None and len(problems) == 1
+    assert (problems[0].line, "hunter2" in problems[0].message) == (7, False)
+
+
 def own_action(tmp_path: Path, name: str, text: str = ACTION) -> Path:
     """An action file beside the configuration."""
     (tmp_path / "actions").mkdir(exist_ok=True)
@@ -136,6 +167,19 @@ def test_mistakes_in_actions_and_configuration_are_said_together(tmp_path: Path,
         "Bad Name.yaml",
         "wrong.yaml",
     }
+
+
+def test_more_actions_than_are_read_are_a_problem(
+    tmp_path: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.config.actions.MAX_ACTIONS", 2)
+    path = write(tmp_path)
+    own_action(tmp_path, "one.yaml")
+    assert len(load_config(path, KINDS).actions) == 2
+    own_action(tmp_path, "two.yaml")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, KINDS)
+    assert [problem.message for problem in caught.value.problems] == ["there are 3 actions, and at most 2 are read"]
 
 
 def test_an_action_others_can_write_is_refused(tmp_path: Path, shipped: Path) -> None:

@@ -73,7 +73,12 @@ def test_overrides_hold_only_what_is_stated(tmp_path: Path) -> None:
             "password": f"file:{tmp_path}/redis.secret",
             "prefix": "app:",
         },
-        "queues": {"redis": {"prefix": "laravel_database_", "names": ["default", "high"]}, "database": {}},
+        "connections": {"redis": {"long": {"host": "other.internal", "password": f"file:{tmp_path}/redis.secret"}}},
+        "queues": {
+            "redis": {"prefix": "laravel_database_", "names": ["default", "high"]},
+            "database": {},
+            "spare": "off",
+        },
         "failed": {"driver": "database-uuids", "table": "failed_jobs"},
         "timezone": "Europe/Berlin",
     }
@@ -131,7 +136,7 @@ stat: 5
         '7:5: the key "database" of "identity" is missing',
         '7:37: "app_key" must be 12 hex digits: the first of the SHA-256 of the APP_KEY text',
         f"8:23: {NO_TEXT}",
-        "9:18: there is no such file",
+        f"9:18: {tmp_path}/missing.md: there is no such file",
         '10:15: there is no source "queus"',
         '13:12: "hosts" must not be empty',
         '14:1: unknown key "stat", did you mean "state"?',
@@ -149,6 +154,11 @@ stat: 5
         ("    database: {driver: sqlite, file: x}\n", '5:15: "database" can be SQLite only as'),
         ("    database: {ca: x.pem}\n", '5:15: "database" takes "ca" only with via: direct'),
         ("    database: {file: x}\n", '5:15: "database" takes "file" only with driver sqlite'),
+        (
+            "    connections: {redis: {a: {password: keyring:x}}}\n",
+            '5:41: "password" cannot be a keyring reference yet',
+        ),
+        ("    queues: {redis: on}\n", '5:21: "redis" must be a mapping, or "off"'),
         ("    redis: {password: keyring:x}\n", '5:23: "password" cannot be a keyring reference yet'),
         ("    redis: {password: 12345}\n", '5:23: "password" must be text; put quotes around it'),
         ("    app: {path: /x}\n", '5:5: "app" stands here a second time (first on line 3)'),
@@ -176,7 +186,8 @@ def test_an_open_secret_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "redis.secret").write_text("x")
     (tmp_path / "redis.secret").chmod(0o644)
     found = problems(tmp_path, SMALL + "    redis: {password: 'file:redis.secret'}\n")
-    assert found == ["5:23: the secret file it names can be read by others; run chmod 600 on it"]
+    secret = tmp_path / "redis.secret"
+    assert found == [f"5:23: the secret file {secret} can be read by others; run: chmod 600 {secret}"]
 
 
 def test_params_of_sources_are_checked_in_place(tmp_path: Path) -> None:

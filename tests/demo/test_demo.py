@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import redis
 
-from console.demo.starting import joined
-from tests.demo.world import Called, DemoWorld, bare_path, environment_of, listening, until
+from console.demo.announcement import joined
+from console.errors import UsageError
+from tests.demo.world import Called, DemoWorld, bare_path, environment_of, listening
+from tests.waiting import eventually
 
 # What a worker took before it was stopped still ends: only what nobody took can but grow.
 BULK = "select count(*) from jobs where queue = 'bulk-actions' and reserved_at is null"
@@ -63,7 +65,10 @@ def test_headless_prints_two_environments_and_nothing_else(started: tuple[DemoWo
         ("staging", "normal"),
     ]
     for entry in called.json["environments"]:
-        assert entry["status"] == "ok" and entry["release"] == "20261120083000"
+        # Its hosts are this machine, which may be busy with something else: that is the one trouble there may be.
+        busy = any(host["load"] > host["cores"] for host in entry["sources"]["hosts"]["value"]["hosts"])
+        assert entry["status"] in (("ok", "warning") if busy else ("ok",))
+        assert entry["release"] == "20261120083000"
         assert entry["health"]["ok"] == 4 and entry["failed"]["total"] >= 40
         assert all(source["error"] is None for source in entry["sources"].values())
     production = environment_of(called.json, "production")
@@ -79,7 +84,7 @@ def test_its_numbers_are_those_of_its_databases(world: DemoWorld) -> None:
     for host in ("web1", "web2"):
         assert world.tool(host, "supervisorctl", "stop", "all").code == 0
     try:
-        until(lambda: world.sql("production", BULK)[0][0], 20)
+        eventually(lambda: world.sql("production", BULK)[0][0], 20)
         before, failed = world.ready("default"), world.sql("production", "select count(*) from failed_jobs")[0][0]
         bulk = world.sql("production", BULK)[0][0]
         told = world.on("status", "-e", "production", "--json")
@@ -97,6 +102,16 @@ def test_its_numbers_are_those_of_its_databases(world: DemoWorld) -> None:
     finally:
         for host in ("web1", "web2"):
             world.tool(host, "supervisorctl", "start", "all")
+
+
+def test_maintenance_mode_begins_and_ends(world: DemoWorld) -> None:
+    def modes() -> list[bool]:
+        return [host["maintenance"]["down"] for host in world.on("hosts", "-e", "staging", "--json").json["hosts"]]
+
+    assert outcome(run(world, "maintenance", "-e", "staging", "--param", "do=down")) == ("ok", 0)
+    assert all(modes())
+    assert outcome(run(world, "maintenance", "-e", "staging", "--param", "do=up")) == ("ok", 0)
+    assert not any(modes())
 
 
 def test_deploy_failing_gate_and_rollback_by_the_command_line(world: DemoWorld) -> None:
@@ -215,3 +230,11 @@ def test_a_world_that_cannot_start_says_why(tmp_path: Path) -> None:
     called = world.demo(PYTHONPATH=str(tmp_path))
     assert called.code == 1 and called.out == ""
     assert "did not start" in called.err and "no memory for this" in called.err and "world.log" in called.err
+
+
+def test_without_its_package_it_names_the_line_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.demo.announcement.find_spec", lambda _name: None)
+    with pytest.raises(UsageError, match=r"pip install 'opsconsole\[demo\]'") as refused, joined(tmp_path / "world"):
+        pytest.fail("nothing is started")
+    assert refused.value.exit_code == 2
+    assert not (tmp_path / "world").exists()

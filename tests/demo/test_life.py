@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -13,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from console.demo import world as serving
-from console.demo.starting import announce, announced, joined
+from console.demo.announcement import announce, announced, joined
 from console.demo.users import START_LOCK, WORLD_LOCK, claim, living_users, locked, registered, world_lives
-from console.services.leases import new_holder
+from console.services.runs.leases import new_holder
 from console.store.database import open_database
 from console.store.leases import Leases
-from tests.demo.world import DemoWorld, bare_path, until
+from tests.demo.world import DemoWorld, bare_path
+from tests.waiting import eventually
 
 QUICK = 0.2
 
@@ -52,7 +54,7 @@ class Serving:
 
     def start(self) -> None:
         self.thread.start()
-        until(lambda: announced(self.root) is not None, 5)
+        eventually(lambda: announced(self.root) is not None, 5)
 
     def lives(self, seconds: float) -> bool:
         """Whether it still serves after so long."""
@@ -123,6 +125,29 @@ def test_a_removed_directory_ends_it_and_another_ones_announcement_stays(served:
     assert (served.root / "world.json").exists()
 
 
+def test_a_killed_worlds_announcement_is_gone_before_the_next_one_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "world"
+    claim(root)
+    announce(root, root / "config")
+    seen: list[object] = []
+
+    class SeenError(Exception):
+        pass
+
+    def start(found: Path) -> None:
+        seen.append(announced(found))
+        raise SeenError
+
+    monkeypatch.setattr(serving, "_start", start)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    with pytest.raises(SeenError):
+        serving.main([str(root)])
+    assert seen == [None]
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> DemoWorld:
     folder = tmp_path_factory.mktemp("life")
@@ -146,6 +171,6 @@ def test_a_second_one_joins_an_outdated_or_dead_one_is_replaced_and_the_last_end
         assert (real.ports, (real.root / "ssh" / "known_hosts").read_text()) == (ports, keys)
         pid = real.said.pid
     left = time.monotonic()
-    until(lambda: not world_lives(real.root), 20)
+    eventually(lambda: not world_lives(real.root), 20)
     assert time.monotonic() - left > 3, "it waits a while for the next one"
-    until(lambda: not Path(f"/proc/{pid}").exists() or os.getpgid(pid) != pid, 5)
+    eventually(lambda: not Path(f"/proc/{pid}").exists() or os.getpgid(pid) != pid, 5)

@@ -12,16 +12,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import redis
 
-from console.demo.starting import Announcement, announced
+from console.demo.announcement import Announcement, announced
 from console.demo.users import world_lives
+from tests.waiting import eventually
 
 PROGRAM = str(Path(sys.executable).with_name("opsconsole"))
 TOOLS = (
@@ -133,15 +133,7 @@ class DemoWorld:
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends the world's process."""
         os.kill(self.said.pid, number)
-        until(lambda: not world_lives(self.root), 10)
-
-
-def until(what: Callable[[], object], seconds: float) -> None:
-    """Waits until something holds."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, f"not within {seconds:g} s"
-        time.sleep(0.05)
+        eventually(lambda: not world_lives(self.root), 10)
 
 
 def listening(pid: int) -> dict[int, str]:

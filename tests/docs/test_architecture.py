@@ -1,4 +1,4 @@
-"""What the architecture page tells a newcomer to write works as it stands there: a source and a step of one file each.
+"""What the architecture page tells a newcomer to write works as it stands: sources, steps and a pane, one file each.
 
 The examples are added to a copy of the package, and everything is asked of that copy, on the demo's world.
 """
@@ -19,19 +19,21 @@ from typing import Any
 
 import pytest
 
-from console.demo.starting import announced
+from console.demo.announcement import announced
 from console.demo.users import registered
+from console.present.text import FAILED
 from tests.source import ROOT
 
 PAGE = ROOT / "docs" / "architecture.md"
 _FILE = re.compile(r"^`(console/[a-z_/]+\.py)`:\n\n```python\n(.*?)```$", re.M | re.S)
 _LINES = re.compile(
-    r"^Its (?:line|two lines[a-z, ]*) in `(console/[a-z_/]+\.py)`.*?:\n\n```python\n(.*?)```$", re.M | re.S
+    r"^Its (?:line|two lines[a-z, ]*) in `(console/[a-z_/]+\.py)`.*?:\n\n```(?:python|text)\n(.*?)```$", re.M | re.S
 )
 ACTION = """\
 title: Mark
 steps:
   - {name: marker, touch: shared/marker, on: all, effect: idempotent}
+  - {name: calm, calm: 100000, on: all, effect: read}
 """
 SCREEN = """
 import asyncio, sys
@@ -48,9 +50,18 @@ async def main():
             if app.services is not None and app.main.environment.name != "staging":
                 app.main.select("staging")
             lines = [strip.text for strip in app.screen._compositor.render_strips()]
-            if any("entropy ≥" in line for line in lines):
+            if any(sys.argv[2] in line for line in lines) and not any("unread" in line[:30] for line in lines):
                 break
-    print("\\n".join(lines))
+        print("\\n".join(lines))
+        for keys in sys.argv[3:]:
+            await pilot.press(*(keys if keys.startswith(":") else [keys]))
+            await pilot.press(*(["enter"] if keys.startswith(":") else []))
+            await pilot.pause(0.3)
+            print(keys, app.main.pane.NAME)
+        from console.ui.palette import entries
+        from console.ui.screens.help import help_lines
+        print("palette", [title for title, _, _ in entries(app.main) if title.startswith("releases")])
+        print("help", [line[0][0].strip() + " " + line[1][0] for line in help_lines(90, ()) if "releases" in str(line)])
 
 asyncio.run(main())
 """
@@ -85,7 +96,7 @@ class Copy:
 def with_lines(text: str, lines: str) -> str:
     """An index with the page's lines in it: imports above its `return`, entries below."""
     for line in lines.rstrip("\n").split("\n"):
-        place = "    return {\n"
+        (place,) = (place for place in ("    return {\n", "PANES = (\n") if place in text)
         assert text.count(place) == 1
         text = text.replace(place, f"{line}\n{place}" if line.lstrip().startswith("from ") else f"{place}{line}\n")
     return text
@@ -99,8 +110,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
         shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
     page = PAGE.read_text()
     files, indexes = _FILE.findall(page), _LINES.findall(page)
-    assert [name for name, _ in files] == ["console/sources/entropy.py", "console/steps/touch.py"]
-    assert [name for name, _ in indexes] == ["console/sources/__init__.py", "console/steps/__init__.py"]
+    assert [name for name, _ in files] == [
+        "console/sources/entropy.py",
+        "console/sources/ghost_entropy.py",
+        "console/ui/panes/releases.py",
+        "console/steps/touch.py",
+        "console/steps/calm.py",
+    ]
+    assert [name for name, _ in indexes] == [
+        *["console/sources/__init__.py"] * 2,
+        "console/ui/panes/__init__.py",
+        *["console/steps/__init__.py"] * 2,
+    ]
     for name, text in files:
         assert not (package / name).exists()
         (package / name).write_text(text)
@@ -138,21 +159,72 @@ def test_its_params_are_validated_with_a_position(copy: Copy) -> None:
 
 
 def test_the_source_says_its_line_in_the_environments_pane(copy: Copy) -> None:
-    shown = copy.python("-c", SCREEN, str(copy.config))
+    shown = copy.python("-c", SCREEN, str(copy.config), "entropy ≥")
     assert shown.returncode == 0, shown.stderr
     assert re.search(r"● entropy ≥ \d+ bits", shown.stdout), shown.stdout
 
 
-def test_the_step_stands_in_a_plan_and_runs(copy: Copy) -> None:
+@pytest.fixture
+def haunted(copy: Copy) -> Path:
+    """A configuration in which staging has the source that fails."""
+    found = copy.config.with_name("haunted.yaml")
+    found.write_text(copy.config.read_text().replace("{entropy: {}}", "{entropy: {}, ghost_entropy: {}}"))
+    found.chmod(0o600)
+    return found
+
+
+def test_the_source_that_fails_is_named_counts_and_ends_status_with_3(copy: Copy, haunted: Path) -> None:
+    done = copy.python("-m", "console", "status", "-e", "staging", "--config", str(haunted))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 3, done.stderr
+    assert any(re.match(r"  ghost_entropy +unreadable: stage1: it has no ghost", line) for line in lines), done.stdout
+    assert any(re.match(r"  hosts +load", line) for line in lines), done.stdout
+    asked = copy.python("-m", "console", "status", "-e", "staging", "--config", str(haunted), "--json")
+    (entry,) = json.loads(asked.stdout)["environments"]
+    assert entry["status"] == "warning"
+    assert entry["sources"]["ghost_entropy"] == {
+        "taken_at": None, "error": "stage1: it has no ghost", "value": None,
+    }  # fmt: skip
+
+
+def test_the_source_that_fails_has_its_own_line_on_the_screen(copy: Copy, haunted: Path) -> None:
+    shown = copy.python("-c", SCREEN, str(haunted), "ghost_entropy: sta")
+    assert shown.returncode == 0, shown.stderr
+    left = [line[:30] for line in shown.stdout.splitlines()]
+    at = {word: next(n for n, line in enumerate(left) if word in line) for word in ("hosts ·", "ghost_entropy")}
+    assert left[at["ghost_entropy"]].startswith(f"│ {FAILED} ghost_entropy: "), shown.stdout
+    assert "▲ 1 alert" in shown.stdout, shown.stdout
+    assert not any("unread" in line for line in left), "the hosts were read"
+
+
+def test_the_pane_stands_on_the_screen_and_is_reached_by_digit_name_and_palette(copy: Copy) -> None:
+    shown = copy.python("-c", SCREEN, str(copy.config), "stage1  ", "7", "1", ":releases")
+    assert shown.returncode == 0, shown.stderr
+    assert "7 Releases" in shown.stdout
+    said = shown.stdout.splitlines()
+    assert {"7 releases", "1 environments", ":releases releases"} <= set(said), shown.stdout
+    assert "palette ['releases  (7)']" in said and "help ['7 Focus the releases pane']" in said, shown.stdout
+
+
+def test_the_pane_stands_in_the_reference_of_keys(copy: Copy) -> None:
+    made = copy.python("-c", "from console.ui.command_index import keys_document; print(keys_document())")
+    assert "| `7` | releases | Focus the releases pane | `:releases` | pane.7 |" in made.stdout, made.stderr
+
+
+def test_the_steps_stand_in_a_plan_and_run(copy: Copy) -> None:
     plan = copy.call("plan", "mark", "-e", "staging", "--json")
-    (step,) = plan["steps"]
+    step, waiting = plan["steps"]
     assert (step["name"], step["kind"], step["danger"], step["effect"]) == ("marker", "touch", "safe", "idempotent")
     marker = copy.world / "hosts" / "stage1" / "app" / "shared" / "marker"
     assert step["text"] == f"touch {marker}" and not marker.exists()
+    assert (waiting["kind"], waiting["text"]) == ("calm", "wait for a load below 100000.0")
     ran = copy.python("-m", "console", "run", "mark", "-e", "staging", "--yes", "--json")
-    last = json.loads(ran.stdout.splitlines()[-1])
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    last = events[-1]
+    ended = {event["step"]: event["detail"] for event in events if event["kind"] == "step_finished"}
     assert (ran.returncode, last["kind"], last["outcome"]) == (0, "run_finished", "ok"), ran.stderr
     assert marker.is_file()
+    assert ended["calm"] == "all are calm"
 
 
 def test_its_table_of_layers_is_the_contract() -> None:

@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.documents import Json
-from console.domain.failures import (
-    FailedJob,
-    decode_payload,
-    exception_chain,
-    group,
-    is_vendor,
-    job_name,
-    signature,
-    thrown_head,
-)
+from console.domain.exception_text import exception_chain, is_vendor, thrown_head
+from console.domain.failures import FailedJob, decode_payload, group, job_name, shown_payload, signature
 from console.domain.untrusted import Raw
 from tests.domain.samples import failed_rows, payloads
 
@@ -79,6 +71,26 @@ def test_wrappers_are_looked_through_where_the_display_name_does_not_do_it() -> 
 )
 def test_job_name_of_odd_payloads(payload: Json, name: str) -> None:
     assert job_name(payload).show() == name
+
+
+@pytest.mark.parametrize("hidden", [{"token": 's:5:"s3cr3";'}, {"a": {"b": "s3cr3"}}, ["s3cr3"], "s3cr3"])
+def test_what_the_context_hides_is_never_shown(hidden: Json) -> None:
+    text = json.dumps({"illuminate:log:context": {"data": {"trace": "seen"}, "hidden": hidden}, "uuid": "u"})
+    payload, _ = decode_payload(Raw.of(text))
+    assert "s3cr3" not in json.dumps(payload) and "seen" in json.dumps(payload)
+    assert isinstance(payload, dict) and payload["uuid"] == "u"
+    for cut in range(len(text)):
+        # A payload longer than what is fetched is cut off somewhere.
+        assert "s3cr3" not in shown_payload(Raw.of(text[:cut])).exact()
+    assert shown_payload(Raw(b'{"hidden": 1')).exact() == '{"hidden": 1'
+
+
+def test_recorded_payloads_hide_what_their_context_hides() -> None:
+    hiding = [text for text in payloads() if '"hidden":{"' in text]
+    assert hiding
+    for text in hiding:
+        payload, _ = decode_payload(Raw.of(text))
+        assert "laravel_unique_job_key" not in json.dumps(payload)
 
 
 def test_undecodable_payloads_are_told_apart() -> None:
@@ -225,6 +237,6 @@ def test_groups_count_span_and_name_their_members() -> None:
         ("B", "RuntimeException: order {n}", 1),
         ("A", "RuntimeException: other", 1),
     ]
-    assert groups[0].uuids == ("u5", "u3")
+    assert groups[0].names == ("u5", "u3")
     assert groups[0].message.show() == "order 5"
     assert (groups[0].first_seen, groups[0].last_seen) == (rows[2].failed_at, rows[0].failed_at)

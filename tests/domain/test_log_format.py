@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.log_format import HEAD, Level, logged_chain, parse
+from console.domain.log_format import EXCEPTION, logged_chain, parse, parse_simple
+from console.domain.log_heads import head_at
+from console.domain.log_levels import Level
 from console.domain.untrusted import Raw
 
 FULL = (
@@ -64,6 +68,55 @@ def test_messages_and_contexts(line: bytes, message: bytes, context: bytes) -> N
     assert record.level is Level.INFO
 
 
+OBJECT = '"exception":"[object] (App\\\\Declined(code: 402): no \\"credit\\" at noon at /srv/Charge.php:33)'
+TRACE = "\n[stacktrace]\n#0 {main}\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "context"),
+    [
+        ("no {" + OBJECT + '"}', "no", ""),
+        ("no {" + OBJECT + '"} {"url":"/pay","ip":"::1"}', "no", '{"url":"/pay","ip":"::1"}'),
+        ("no {" + OBJECT + '","user":"x"}', "no", '{"user":"x"}'),
+        ('no {"note":"x {y, \\" {z","id":7,' + OBJECT + TRACE + '"}', "no", '{"note":"x {y, \\" {z","id":7}'),
+        ('no {"job":{"id":7,' + OBJECT + TRACE + '"},"a":"b {c"}', "no", '{"job":{"id":7},"a":"b {c"}'),
+        ("no {x} and {" + OBJECT + TRACE + '"}', "no {x} and", ""),
+        ("no {x {" * 30 + " {" + OBJECT + TRACE + '"}', ("no {x {" * 30), ""),
+        ('no {"note":"x {y",' + OBJECT + TRACE + '"} \nstray {line}', "no", '{"note":"x {y"} \nstray {line}'),
+        ('no {"note":"x {y",' + OBJECT + TRACE, "no", '{"note":"x {y"'),
+    ],
+)
+def test_an_exception_keeps_its_message_and_place(body: str, message: str, context: str) -> None:
+    record = parse(f"[2026-01-05 10:00:00] local.ERROR: {body} \n".encode(), host="", file="", offset=0)
+    assert (record.message.exact(), record.context.exact()) == (message, context)
+    (thrown,) = logged_chain(record.exception)
+    assert thrown.exception_class == Raw(b"App\\Declined")
+    assert (thrown.message.exact(), thrown.location.exact()) == ('no "credit" at noon', "/srv/Charge.php:33")
+
+
+def test_causes_in_monologs_first_form_keep_their_places() -> None:
+    text = "[object] (A(code: 0): one, two at /a.php:11, B\\C(code: 3): gone at /b.php:2)\n[stacktrace]\n#0 {main}"
+    first, cause = logged_chain(Raw(text.replace("\\\\", "\\").encode()))
+    assert (first.message.exact(), first.location.exact(), len(first.frames)) == ("one, two", "/a.php:11", 1)
+    assert (cause.exception_class.exact(), cause.location.exact()) == ("B\\C", "/b.php:2")
+
+
+def test_an_exception_with_two_character_line_ends_has_its_frames() -> None:
+    record = parse(FULL.replace(b"\n", b"\r\n"), host="", file="", offset=0)
+    assert [len(thrown.frames) for thrown in logged_chain(record.exception)] == [3, 1]
+
+
+def test_what_php_wrote_of_an_exception_that_nothing_caught() -> None:
+    text = (
+        "[29-Nov-2026 10:00:01 UTC] PHP Fatal error:  Uncaught App\\Gone: not there in /srv/a.php:3\n"
+        "Stack trace:\n#0 /srv/b.php(7): x()\n#1 {main}\n  thrown in /srv/a.php on line 3\n"
+    )
+    record = parse(text.encode(), host="", file="", offset=0)
+    (thrown,) = logged_chain(record.exception)
+    assert (thrown.exception_class.exact(), thrown.message.exact()) == ("App\\Gone", "not there")
+    assert (thrown.location.exact(), len(thrown.frames)) == ("/srv/a.php:3", 2)
+
+
 @pytest.mark.parametrize(
     "stamp",
     [
@@ -84,13 +137,11 @@ def test_every_stamp_and_level_is_a_head(stamp: str, level: Level) -> None:
     "line",
     [
         b"x [2026-01-05 10:00:00] a.INFO: y",
-        b"[2026-1-5] a.INFO: y",
-        b"[2026-01-05 10:00:00] a.LOUD: y",
-        b"[2026-01-05 10:00:00] INFO: y",
+        b"[x] a.INFO: y",
     ],
 )
 def test_what_is_no_head(line: bytes) -> None:
-    assert HEAD.match(line) is None
+    assert head_at(line) is None
     assert parse(line, host="", file="", offset=0).message == Raw(line)
 
 
@@ -124,3 +175,45 @@ def test_levels_by_name() -> None:
         Level.named("w")
     with pytest.raises(KeyError):
         Level.named("none")
+
+
+BODIES = st.lists(
+    st.sampled_from(
+        [
+            " message",
+            ' {"a":1}',
+            ' {"a":"b"} ',
+            " []",
+            " {}",
+            ' {"a":NaN}',
+            " [1,2]",
+            " {broken",
+            ' "x"}',
+            " [x]",
+            "{",
+            "[",
+            "}",
+            "]",
+        ]
+    )
+    | st.text(alphabet=st.characters(exclude_characters="\n"), max_size=12),
+    max_size=5,
+).map("".join)
+
+
+@given(BODIES, st.sampled_from(["\n", "\r\n", " \n", ""]))
+def test_the_short_way_says_what_the_long_one_says(body: str, end: str) -> None:
+    head = b"[2026-01-05 10:00:00] local.INFO:"
+    data = body.encode("utf-8", "surrogatepass") + end.encode()
+    simple = parse_simple(data.decode("utf-8", "surrogateescape"))
+    record = parse(head + data, host="web1", file="laravel.log", offset=0)
+    if simple is not None and EXCEPTION not in data:
+        message, context = simple
+        assert message.encode("utf-8", "surrogateescape") == record.message.data
+        assert context.encode() == record.context.data
+        assert not context or json.loads(context) is not None or context == "null"
+
+
+@pytest.mark.parametrize("body", [' paid {"a":1} ', " plain words ", ' list ["a"]', " empty [] ", " q?"])
+def test_the_frequent_forms_take_the_short_way(body: str) -> None:
+    assert parse_simple(body) is not None

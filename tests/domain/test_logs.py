@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.logs import Level, LogRing, Origin, Where
+from console.domain.logs import FileOrigin, Level, LogRing, Where
+from tests.domain.ring import raw
 
 TEN_O_CLOCK = int(datetime(2026, 1, 5, 10, tzinfo=UTC).timestamp()) // 60
-A = Origin("web1", "laravel.log", "8:1")
-B = Origin("web2", "laravel.log", "8:2")
+A = FileOrigin("web1", "laravel.log", "8:1")
+B = FileOrigin("web2", "laravel.log", "8:2")
 TRACE = (
     b'[2026-01-05 10:00:02] production.ERROR: Payment declined {"exception":"[object] (App\\\\Declined(code: 0): no at'
     b' /app/x.php:3)\n[stacktrace]\n#0 /app/vendor/a.php(1): f()\n#1 {main}\n"} \n'
@@ -35,13 +36,13 @@ def everything(ring: LogRing) -> list[int]:
     return ring.tail(10**9)
 
 
-def raws(ring: LogRing, origin: Origin) -> bytes:
+def raws(ring: LogRing, origin: FileOrigin) -> bytes:
     found = []
     for position in everything(ring):
         record = ring.record(position)
         assert record is not None
         if record.host == origin.host:
-            found.append(ring.raw(position))
+            found.append(raw(ring, position))
     return b"".join(found)
 
 
@@ -63,7 +64,7 @@ def generated(dice: random.Random, lines: int) -> Iterator[bytes]:
                 yield line(number, dice.choice(["DEBUG", "INFO", "WARNING", "ERROR", "EMERGENCY"]))
 
 
-def pour(ring: LogRing, dice: random.Random, streams: dict[Origin, bytes], largest: int) -> None:
+def pour(ring: LogRing, dice: random.Random, streams: dict[FileOrigin, bytes], largest: int) -> None:
     """The streams in random pieces, taking turns."""
     at = dict.fromkeys(streams, 0)
     while at:
@@ -106,7 +107,7 @@ def test_a_filter_sees_what_reading_every_record_sees(seed: int) -> None:
     ):
         wanted = []
         for position in positions:
-            record, data = ring.record(position), ring.raw(position)
+            record, data = ring.record(position), raw(ring, position)
             assert record is not None
             hit = where.pattern is None or (where.pattern.search(data) is not None) != where.inverse
             if hit and record.level >= where.level:
@@ -140,7 +141,7 @@ def test_a_record_split_over_blocks_is_joined_and_grows_until_the_next_begins() 
     assert record is not None and not record.rest
     ring.append(A, len(head) + 1, rest)
     ring.append(B, len(line(1)), line(2))
-    assert ring.raw(first) == TRACE
+    assert raw(ring, first) == TRACE
     record = ring.record(first)
     assert record is not None
     assert record.exception.lines()[-1] == "#1 {main}"
@@ -172,28 +173,8 @@ def test_positions_only_grow_and_stay_valid_until_dropped() -> None:
     assert ring.lines <= 1000
     assert ring.lines + ring.dropped == 10_000
     assert ring.record(seen[0]) is None
-    assert ring.raw(seen[0]) == b""
+    assert raw(ring, seen[0]) == b""
     assert ring.after(seen[0], 1) == everything(ring)[:1]
-    assert ring.kept_bytes < 1_000_000
-    before = ring.lines
-    ring.clear()
-    assert (ring.lines, ring.dropped) == (0, 10_000)
-    assert before and everything(ring) == []
-
-
-def test_a_record_is_whole_once_the_next_of_its_file_has_begun() -> None:
-    ring = LogRing()
-    head, rest = TRACE.split(b"\n", 1)
-    ring.append(A, 0, head + b"\n")
-    (position,) = everything(ring)
-    assert not ring.whole(position)
-    ring.append(B, 0, line(1))
-    ring.append(A, len(head) + 1, rest)
-    assert not ring.whole(position)
-    ring.append(B, len(line(1)), line(2))
-    ring.append(A, len(TRACE), line(3))
-    assert ring.whole(position)
-    assert ring.whole(1), "what was let go does not grow"
 
 
 def test_unreadable_stamps_and_old_minutes_do_not_disturb_the_rate() -> None:
@@ -215,7 +196,7 @@ def test_a_capacity_in_bytes_holds_too() -> None:
     ring = LogRing(max_bytes=300_000)
     data = b"".join(line(n) for n in range(20_000))
     ring.append(A, 0, data)
-    assert ring.kept_bytes <= 300_000 + (1 << 19)
+    assert sum(len(raw(ring, position)) for position in everything(ring)) <= 300_000 + (1 << 19)
     assert ring.lines + ring.dropped == 20_000
     assert messages(ring, ring.tail(1)) == ["order 19999"]
 
@@ -227,10 +208,10 @@ def test_what_continues_a_dropped_record_is_shown_as_it_is() -> None:
     for part in parts:
         ring.append(A, offset, part)
         ring.append(B, 0, b"")
-        ring.append(Origin("x", "y", str(offset)), 0, b"other\n")
+        ring.append(FileOrigin("x", "y", str(offset)), 0, b"other\n")
         everything(ring)
         offset += len(part)
-    assert b"".join(ring.raw(p) for p in everything(ring)).endswith(line(3) + b"other\n")
+    assert b"".join(raw(ring, p) for p in everything(ring)).endswith(line(3) + b"other\n")
 
 
 def test_a_file_without_heads_has_a_record_a_line() -> None:
@@ -238,7 +219,7 @@ def test_a_file_without_heads_has_a_record_a_line() -> None:
     ring.append(A, 0, b"one\ntwo\n")
     ring.append(B, 0, line(1) + b"belongs to it\n")
     ring.append(A, 8, b"three\n")
-    assert [ring.raw(p).split(b"\n")[0] for p in everything(ring)] == [b"one", b"two", line(1)[:-1], b"three"]
+    assert [raw(ring, p).split(b"\n")[0] for p in everything(ring)] == [b"one", b"two", line(1)[:-1], b"three"]
 
 
 def test_a_backlog_that_begins_inside_a_trace_shows_it_before_the_first_head() -> None:
@@ -253,16 +234,6 @@ def test_a_gap_in_the_offsets_ends_the_record_before_it() -> None:
     ring.append(B, 0, line(1))
     ring.append(A, 5000, b"#0 of something else\n")
     assert len(everything(ring)) == 3
-
-
-def test_errors_are_found_in_both_directions() -> None:
-    ring = LogRing()
-    data = b"".join(line(n, "ERROR" if n % 10 == 0 else "INFO") for n in range(50))
-    ring.append(A, 0, data)
-    positions = everything(ring)
-    assert ring.next_error(positions[11]) == positions[20]
-    assert ring.previous_error(positions[20]) == positions[10]
-    assert ring.next_error(positions[40]) is None
 
 
 def test_a_line_longer_than_any_block_passes() -> None:
@@ -290,6 +261,25 @@ def test_errors_per_minute_by_the_applications_own_stamps() -> None:
     ring.append(A, len(data), line(240, "CRITICAL"), minute=minute + 121)
     assert ring.errors_per_minute(minute + 121, 5) == (3, 3, 3, 3, 1), "an application two hours behind UTC"
     assert ring.errors_per_minute(minute + 122, 5) == (3, 3, 3, 1, 0)
+
+
+def test_minutes_that_were_not_read_whole_are_told_from_quiet_ones() -> None:
+    ring = LogRing()
+    ring.append(A, 0, line(0), minute=TEN_O_CLOCK)
+    before = ring.is_whole, ring.minutes_covered(TEN_O_CLOCK)
+    # Of another file only the end was read: its first minute is a part, and what lies before is not known.
+    ring.append(FileOrigin("web2", "laravel.log", "1:9"), 5000, line(120), minute=TEN_O_CLOCK + 5)
+    ring.errors_per_minute(TEN_O_CLOCK + 5)
+    after = ring.is_whole, ring.minutes_covered(TEN_O_CLOCK + 5)
+    assert (before, after) == ((True, 15), (False, 3))
+    assert ring.minutes_covered(TEN_O_CLOCK + 60) == 15, "it grows into the past"
+
+
+def test_what_was_let_go_makes_a_ring_a_part() -> None:
+    ring = LogRing(max_lines=10)
+    for number in range(30):
+        ring.append(FileOrigin("web1", f"{number}.log", f"1:{number}"), 0, line(number))
+    assert ring.dropped and not ring.is_whole
 
 
 def test_iso_stamps_count_by_their_offset() -> None:

@@ -81,6 +81,16 @@ def test_defaults_required_and_unknown() -> None:
         resolve(action(Param(name="x", type=ParamType.TEXT, required=True)), {}, {})
 
 
+def test_an_empty_value_is_not_the_default() -> None:
+    """`--param ref="$TAG"` of a script that never set TAG."""
+    ref = Param(name="ref", type=ParamType.GIT_REF, default="main")
+    with pytest.raises(UsageError, match="--param ref: it is empty") as caught:
+        resolve(action(ref), {"ref": ""}, {})
+    assert (caught.value.exit_code, caught.value.fix) == (2, "Leave it out for the default.")
+    may_be_empty = Param(name="to", type=ParamType.RELEASE, default="")
+    assert resolve(action(may_be_empty), {"to": ""}, {}) == {"to": None}
+
+
 def test_probes_may_be_allowed_to_fail_only_where_there_is_a_gate() -> None:
     assert resolve(action(gate=True), {"allow_failing": "a, b"}, {}) == {"allow_failing": ["a", "b"]}
     assert resolve(action(gate=True), {"allow_failing": ["a"]}, {}) == {"allow_failing": ["a"]}

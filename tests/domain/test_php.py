@@ -84,6 +84,46 @@ def test_visibility_marks_are_stripped_and_a_parents_private_keeps_its_class() -
     assert php.read(text) == {"@class": "B", "a": 1, "p": 2, "A::p": 3}
 
 
+def test_a_parents_private_never_takes_the_place_of_another_property() -> None:
+    # As PHP 8.2 writes it: the parent's first. A child may have a public property of that name, or none at all.
+    assert php.read(b'O:1:"B":2:{s:4:"\0A\0p";i:1;s:4:"\0B\0p";i:2;}') == {"@class": "B", "A::p": 1, "p": 2}
+    assert php.read(b'O:1:"B":2:{s:4:"\0A\0p";i:1;s:1:"p";i:2;}') == {"@class": "B", "A::p": 1, "p": 2}
+    assert php.read(b'O:1:"C":1:{s:4:"\0A\0p";i:1;}') == {"@class": "C", "A::p": 1}
+    own = b'O:19:"class@anonymous\0/a:":1:{s:22:"\0class@anonymous\0/a:\0p";i:1;}'
+    assert php.read(own) == {"@class": "class@anonymous\0/a:", "p": 1}
+
+
+def test_no_key_poses_as_what_the_reader_says_itself() -> None:
+    text = b'O:1:"X":2:{s:6:"@class";s:1:"Y";s:1:"a";a:2:{s:5:"@enum";i:1;s:10:"@reference";i:2;}}'
+    assert php.read(text) == {"@class": "X", "@@class": "Y", "a": {"@@enum": 1, "@@reference": 2}}
+    assert php.read(b'O:1:"X":1:{s:9:"\0*\0@class";i:1;}') == {"@class": "X", "@@class": 1}
+    assert php.read(b'a:1:{s:6:"@class";s:1:"Y";}') == {"@@class": "Y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"i:1;i:2;", 1),
+        (b'O:1:"X":0:{}junk', {"@class": "X"}),
+        (b"i:99999999999999999999999;", 2**63 - 1),
+        (b"i:-99999999999999999999999;", -(2**63)),
+        (b"d:0.1000000000000000055511151231257827021181583404541015625000000000000000;", 0.1),
+        (b"d:.5;", 0.5),
+        (b"d:5.;", 5.0),
+        (b"d:+1.5E+3;", 1500.0),
+        (b'S:3:"a\\62c";', "abc"),
+        (b'S:4:"\\41\\42c\\44";', "ABcD"),
+        (b'a:2:{S:1:"\\41";S:1:"b";i:0;S:0:"";}', {"A": "b", "0": ""}),
+        (b'a:1:{S:1:"\\41";S:2:"\\\\5c\\22";}'.replace(b"\\\\", b"\\"), {"A": '\\"'}),
+        (b's:01:"a";', "a"),
+        (b'O:8:"stdClass":+1:{i:5;i:1;}', {"@class": "stdClass", "5": 1}),
+        (b"a:2:{i:0;i:1;i:0;i:2;}", {"0": 2}),
+    ],
+)
+def test_what_php_takes_is_taken_as_it_takes_it(text: bytes, value: Json) -> None:
+    assert php.read(text) == value
+
+
 def test_undecodable_bytes_stay_exact() -> None:
     value = php.read(b's:2:"\xff\x00";')
     assert isinstance(value, str)
@@ -96,7 +136,6 @@ def test_undecodable_bytes_stay_exact() -> None:
         b"",
         b"x",
         b"i:1",
-        b"i:99999999999999999999999;",
         b's:5:"abc";',
         b's:3:"abc"',
         b"a:1:{i:0;}",
@@ -105,10 +144,17 @@ def test_undecodable_bytes_stay_exact() -> None:
         b"a:2:{i:0;N;}",
         b'O:3:"X":0:{}',
         b'O:1:"X":x:{}',
-        b"i:1;i:2;",
         b'C:1:"X":9:{}',
         b"b:2;",
         b"d:--;",
+        b"d:+INF;",
+        b"d:-NAN;",
+        b"d:.;",
+        b's:-1:"";',
+        b'S:1:"\\zz";',
+        b'S:3:"\\41";',
+        b'S:1:"\\41\\42";',
+        b'S:2:"a\\4";',
         b"a:1:{b:1;N;}",
         b'E:1:"X"',
     ],
@@ -164,6 +210,15 @@ def test_mutated_text_never_raises_anything_else() -> None:
 @pytest.mark.timeout(1200)
 def test_mutated_text_at_full_size() -> None:
     bombard(500_000, seed=6)
+
+
+def test_escaped_text_is_read_in_little_time() -> None:
+    started = time.process_time()
+    assert php.read(b'S:1000000:"' + b"\\41" * 1_000_000 + b'";') == "A" * 1_000_000
+    assert php.read(b'S:1000000:"' + b"\\41b" * 500_000 + b'";') == "Ab" * 500_000
+    plain = b'S:1:"a";' * 50_000
+    assert php.read(b"a:50000:{" + b"".join(b"i:%d;" % n + b'S:1:"a";' for n in range(50_000)) + b"}" + plain)
+    assert time.process_time() - started < 2
 
 
 def test_depth_is_read_but_not_shown_and_never_recursed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ from console.domain.environment import AppPaths
 from console.domain.releases import (
     HostReleases,
     Release,
-    candidate,
     common_candidate,
     next_name,
     note_link,
@@ -46,10 +46,14 @@ def sh(script: str) -> bytes:
     return done.stdout
 
 
+def commit_of(name: str) -> str:
+    return f"c0ffee{name.encode().hex()}"
+
+
 def build(base: Path, *names: str, current: str = "") -> Path:
     for name in names:
         (base / "releases" / name).mkdir(parents=True)
-        (base / "releases" / name / "REVISION").write_text(f"c0ffee{name}\n")
+        (base / "releases" / name / "REVISION").write_text(commit_of(name) + "\n")
     if current:
         (base / "current").symlink_to(f"releases/{current}")
     (base / ".opsconsole").mkdir(parents=True, exist_ok=True)
@@ -58,6 +62,51 @@ def build(base: Path, *names: str, current: str = "") -> Path:
 
 def read(base: Path) -> HostReleases:
     return parse_releases("web1", sh(read_script(paths_of(base))))
+
+
+@pytest.mark.parametrize(
+    ("link", "odd"),
+    [
+        ("releases/2", ""),
+        ("releases/../releases/2/", ""),
+        ("BASE/releases/2", ""),
+        ("10", "leads to 10, which is not there"),
+        ("releases/77", "leads to releases/77, which is not there"),
+        ("elsewhere/releases/2", "leads to elsewhere/releases/2, which is not in releases/"),
+        ("releases", "leads to releases, which is not in releases/"),
+        ("releases/2/public", "leads to releases/2/public, which is not in releases/"),
+        ("releases/link", "leads to releases/link, which is not in releases/"),
+        ("releases/.hidden", "leads to releases/.hidden, which has no name of a release"),
+        ("\x1b]0;x", "leads to ␛]0;x, which is not there"),
+    ],
+)
+def test_only_a_link_into_releases_says_what_is_live(tmp_path: Path, link: str, odd: str) -> None:
+    base = build(tmp_path / "app", "1", "2")
+    for place in ("elsewhere/releases/2", "releases/2/public", "releases/.hidden"):
+        (base / place).mkdir(parents=True)
+    (base / "releases/link").symlink_to("../elsewhere/releases/2")
+    (base / "current").symlink_to(link.replace("BASE", str(base)))
+    found = read(base)
+    assert (found.current, found.odd) == ("" if odd else "2", odd)
+
+
+def test_a_path_that_is_itself_linked_is_the_same_place(tmp_path: Path) -> None:
+    base = build(tmp_path / "real", "1", "2")
+    (tmp_path / "app").symlink_to("real")
+    (base / "current").symlink_to(tmp_path / "app/releases/2")
+    assert read(tmp_path / "app").current == "2"
+    assert read(base).odd == ""
+
+
+def test_what_is_no_link_is_said(tmp_path: Path) -> None:
+    base = build(tmp_path / "app", "1")
+    assert read(base).odd == "is not there"
+    (base / "current").mkdir()
+    assert read(base).odd == "is a directory, not a link"
+    (base / "current").rmdir()
+    (base / "current").touch()
+    assert read(base).odd == "is a file, not a link"
+    assert read(build(tmp_path / "fresh")).odd == "", "before the first deploy nothing is odd"
 
 
 def test_what_lies_on_a_host_is_read(tmp_path: Path) -> None:
@@ -70,9 +119,9 @@ def test_what_lies_on_a_host_is_read(tmp_path: Path) -> None:
         host="web1",
         current="10",
         releases=(
-            Release(name="9", commit="c0ffee9", lived=True),
-            Release(name="10", commit="c0ffee10", lived=True),
-            Release(name="11", commit="c0ffee11", bad=True),
+            Release(name="9", commit=commit_of("9"), lived=True),
+            Release(name="10", commit=commit_of("10"), lived=True),
+            Release(name="11", commit=commit_of("11"), bad=True),
         ),
     )
 
@@ -108,13 +157,9 @@ def test_a_link_that_we_switched_is_remembered_and_a_failed_build_is_not(tmp_pat
         sh(note_link(paths_of(base), name))
     lived = {release.name: release.lived for release in read(base).releases}
     assert lived == {"1": True, "2": True, "3": False, "4": True}
-    found = candidate(read(base))
-    assert found is not None
-    assert found.name == "2"
+    assert common_candidate([read(base)]) == "2"
     (base / "releases" / "2" / "BAD_RELEASE").touch()
-    found = candidate(read(base))
-    assert found is not None
-    assert found.name == "1"
+    assert common_candidate([read(base)]) == "1"
 
 
 def test_deployers_log_orders_and_is_kept(tmp_path: Path) -> None:
@@ -126,9 +171,7 @@ def test_deployers_log_orders_and_is_kept(tmp_path: Path) -> None:
         + "not json\n[1]\n"
     )
     assert [release.name for release in read(base).releases] == ["gamma", "alpha", "beta"]
-    found = candidate(read(base))
-    assert found is not None
-    assert found.name == "alpha"
+    assert common_candidate([read(base)]) == "alpha"
     sh(note_link(paths_of(base), "gamma"))
     assert json.loads(log.read_text().splitlines()[-1])["release_name"] == "gamma"
     assert [release.name for release in read(base).releases] == ["gamma", "alpha", "beta"], (
@@ -136,9 +179,94 @@ def test_deployers_log_orders_and_is_kept(tmp_path: Path) -> None:
     )
 
 
+def made(base: Path, *names: str) -> Path:
+    """Releases that were built one after the other, with what a framework has."""
+    for name in names:
+        folder = base / "releases" / name
+        folder.mkdir(parents=True)
+        (folder / "artisan").touch()
+        (folder / "REVISION").write_text(name)
+        time.sleep(0.01)
+    (base / ".opsconsole").mkdir(exist_ok=True)
+    return base
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["v1.9.0", "v1.9.1", "v1.10.0"],
+        ["1a2b3c4", "f00dbee", "9b2c3d4"],
+        ["1.3.0+build.5", "1.4.0+build.7", "1.4.1+build.8"],
+        ["feature x", "Ärger", "2026-01-01_1200", "9", "main", "10"],
+    ],
+)
+def test_releases_stand_in_the_order_of_building_whatever_they_are_called(tmp_path: Path, names: list[str]) -> None:
+    base = made(tmp_path, *names)
+    (base / "current").symlink_to(f"releases/{names[-1]}")
+    # The mark renews the directory's time, and a touched directory looks newest: neither says when it was built.
+    (base / "releases" / names[0] / "BAD_RELEASE").touch()
+    assert [release.name for release in read(base).releases] == names
+    assert common_candidate([read(base)]) == names[-2]
+
+
+def test_numbers_say_their_order_also_when_every_time_was_renewed(tmp_path: Path) -> None:
+    base = made(tmp_path, "20260102080000", "20251215093000", "20260101080000")
+    assert [one.name for one in read(base).releases] == ["20251215093000", "20260101080000", "20260102080000"]
+
+
+def test_a_half_built_release_is_nowhere_to_go_back_to(tmp_path: Path) -> None:
+    base = made(tmp_path, "v1.0", "v1.2")
+    (base / "current").symlink_to("releases/v1.2")
+    (base / "releases/v1.1").mkdir()
+    found = read(base)
+    assert [one.name for one in found.releases] == ["v1.0", "v1.2", "v1.1"]
+    assert common_candidate([found]) == "v1.0"
+    (base / "releases/v1.0/artisan").unlink()
+    assert common_candidate([read(base)]) == ""
+
+
+def test_one_other_name_changes_nothing_about_the_numbers(tmp_path: Path) -> None:
+    base = made(tmp_path, "20250301000000", "20250101000000", "20250201000000", "old")
+    names = [one.name for one in read(base).releases]
+    assert names == ["20250101000000", "20250201000000", "20250301000000", "old"]
+
+
+def test_a_release_that_no_log_names_stands_where_it_was_built(tmp_path: Path) -> None:
+    base = made(tmp_path, "by-hand-1", "beta", "by-hand-2", "alpha", "by-hand-3")
+    for name in ("beta", "alpha"):
+        sh(note_link(paths_of(base), name))
+    assert [one.name for one in read(base).releases] == ["by-hand-1", "beta", "by-hand-2", "alpha", "by-hand-3"]
+    (base / "releases/beta/artisan").chmod(0o700)
+    found = [one.name for one in read(base).releases]
+    assert found.index("beta") < found.index("alpha"), "the log outranks a file whose time was renewed"
+
+
+def test_an_artisan_below_the_release_is_found(tmp_path: Path) -> None:
+    base = made(tmp_path, "b", "a")
+    for name in ("a", "b"):
+        (base / "releases" / name / "code").mkdir()
+        (base / "releases" / name / "code/artisan").touch()
+        time.sleep(0.01)
+    paths = replace(paths_of(base), root=f"{base}/current/code")
+    found = parse_releases("web1", sh(read_script(paths)))
+    assert [one.name for one in found.releases] == ["a", "b"]
+
+
+def test_without_times_numbers_in_names_count_as_numbers(tmp_path: Path) -> None:
+    base = build(tmp_path, "v1.10.0", "v1.9.0", "v1.10.0-rc1", "v1.9.0+b2", "2", "10")
+    order = ["2", "10", "v1.9.0", "v1.9.0+b2", "v1.10.0-rc1", "v1.10.0"]
+    assert [one.name for one in read(base).releases] == order
+
+
+def test_what_is_no_commit_id_is_not_shown_as_one(tmp_path: Path) -> None:
+    base = made(tmp_path, "v1.9.0", "v2")
+    (base / "releases/v2/REVISION").write_text("C0FFEEC0FFEE\n")
+    assert [one.commit for one in read(base).releases] == ["", "C0FFEEC0FFEE"]
+
+
 def test_no_candidate_without_a_current_release(tmp_path: Path) -> None:
-    assert candidate(read(build(tmp_path / "a", "1", "2"))) is None
-    assert candidate(read(build(tmp_path / "b", "1", "2", current="1"))) is None
+    assert common_candidate([read(build(tmp_path / "a", "1", "2"))]) == ""
+    assert common_candidate([read(build(tmp_path / "b", "1", "2", current="1"))]) == ""
 
 
 def test_all_hosts_must_have_the_candidate() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.shellwords import Kind, Typed, argv, fill, positionals, quote, refused, shell_text
+from console.domain.shellwords import Kind, Typed, quote, refused
 
 SHELLS = [shell for shell in (["sh"], ["bash"], ["dash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 TEXT = st.text(alphabet=st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"]), max_size=60)
@@ -114,20 +114,6 @@ def test_a_refusal_shows_the_value_harmlessly() -> None:
     assert "\x1b" not in str(caught.value)
 
 
-def test_templates_fill_whole_elements_only() -> None:
-    values = {"param.uuid": Typed(Kind.UUID, "17"), "app.path": Typed(Kind.PATH, "/var/www/my app")}
-    words = fill(["php", "artisan", "queue:retry", "pre{param.uuid}", "{param.uuid}"], values)
-    assert argv(words) == ("php", "artisan", "queue:retry", "pre{param.uuid}", "17")
-    assert shell_text(("cd", *positionals(values["app.path"]))) == "cd -- '/var/www/my app'"
-    with pytest.raises(ValueError, match="nothing is known"):
-        fill(["{secret.x}"], values)
-
-
-def test_an_empty_command_is_refused() -> None:
-    for words in ((), ("",)):
-        with pytest.raises(ValueError):
-            argv(words)
+def test_a_nul_is_in_no_word() -> None:
     with pytest.raises(ValueError):
         quote("a\0")
-    with pytest.raises(ValueError):
-        argv(("echo", "a\nb"))

@@ -130,6 +130,8 @@ def copy_code(directory: Path) -> Path:
     shutil.copytree(sysconfig.get_path("purelib"), found, ignore=tools)
     for name in ("console", "themes", "sample_config"):
         shutil.copytree(ROOT / name, found / name, ignore=tools, dirs_exist_ok=True)
+    # A checkout made with a strict umask is its owner's alone.
+    subprocess.run(["chmod", "-R", "a+rX", str(found)], check=True)
     return found
 
 

@@ -19,7 +19,7 @@ from tests.lab.values import FIRST_RELEASE
 from tests.lab.world import Lab
 from tests.terminal.session import Terminal
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.deadline, pytest.mark.timeout(240)]
 RECOVERY = 15.0
 KEY = 2.0
 """Seconds within which a key is painted, whatever is broken; what an idle machine takes is measured elsewhere."""
@@ -43,8 +43,10 @@ def troubled(text: str) -> bool:
 
 
 def well(text: str) -> bool:
-    """Whether the environment's own line says that nothing is wrong with it."""
-    return bool(re.search(r"● lab +ok ", text))
+    """Whether the environment's own line says that nothing is wrong with it, but that this machine, which both hosts
+    are, may be busy with something else."""
+    busy = len(re.findall(r"▲ web[12] +\d+\.\d\d ", text))
+    return bool(re.search(r"● lab +ok ", text) or (busy and re.search(rf"▲ lab +▲{busy} ", text)))
 
 
 def waiting(count: int) -> Callable[[str], bool]:
@@ -169,7 +171,7 @@ def test_a_stopped_sshd_leaves_what_is_open_alone_and_stops_a_deploy(
     say(lab_alone, "the second host goes on")
     terminal.wait_for("the second host goes on", 5)
     # What needs a connection of its own says that there is none, and has changed nothing.
-    screens.plan(terminal, "D", shows="php artisan migrate --force")
+    screens.plan(terminal, "D", shows="from main (")
     screens.run(terminal)
     screens.wait_for_end(terminal, 1, "deploy", "failed")
     # The proxy answers for the host that does not.

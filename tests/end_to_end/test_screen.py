@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from console.ui.commands import COMMANDS
+from console.ui.command_index import all_commands
 from tests.end_to_end.command import PROGRAM, Command
 from tests.lab import seeding
 from tests.lab.seeding import Seeded
@@ -20,6 +20,7 @@ from tests.lab.servers import sockets
 from tests.lab.values import OLD_RELEASE
 from tests.lab.world import Lab
 from tests.terminal.session import Terminal
+from tests.waiting import NotInTimeError
 
 TITLES = ("1 Environments", "2 Queues", "3 Health", "4 Failed jobs", "5 Checklist", "6 Logs")
 
@@ -97,6 +98,7 @@ def changes(lab: Lab) -> dict[str, tuple[Callable[[], object], Callable[[str], b
     }
 
 
+@pytest.mark.deadline
 def test_each_pane_shows_a_change_made_from_outside_without_a_key(
     lab_alone: Lab, screen: Terminal, seeded: tuple[Lab, Seeded]
 ) -> None:
@@ -106,7 +108,7 @@ def test_each_pane_shows_a_change_made_from_outside_without_a_key(
         change()
         try:
             screen.wait_for(shown, seconds)
-        except TimeoutError as error:
+        except NotInTimeError as error:
             late[pane] = str(error)
     assert not late, "\n\n".join(f"{pane}: {error}" for pane, error in late.items())
 
@@ -178,6 +180,7 @@ def test_other_sizes(lab: Lab, console: Command, width: int, height: int) -> Non
             terminal.wait_for(title, 5)
 
 
+@pytest.mark.deadline
 def test_a_wrong_configuration_ends_it_with_the_errors(lab: Lab, tmp_path: Path) -> None:
     console = Command(lab.write_config(tmp_path / "config", tier="nromal"), tmp_path / "home")
     with open_screen(console) as terminal:
@@ -196,7 +199,7 @@ def test_no_key_of_the_main_screen_ends_it(lab: Lab, console: Command) -> None:
     """Also those of actions that this configuration has not."""
     with open_screen(console) as terminal:
         terminal.wait_for("● /up", 60)
-        for command in COMMANDS:
+        for command in all_commands():
             if command.where not in {"main", "table", "drawer", "failed"} or command.id == "app.detach":
                 continue
             for key in command.keys.split(","):
@@ -208,6 +211,7 @@ def test_no_key_of_the_main_screen_ends_it(lab: Lab, console: Command) -> None:
     assert console("runs", "list", "--json").json["runs"] == [], "a key alone ran something"
 
 
+@pytest.mark.deadline
 def test_keys_typed_ahead_go_where_the_first_of_them_leads(lab: Lab, console: Command) -> None:
     """On a slow link several keys arrive at once: `q` after `:` is a letter, not the way out."""
     with open_screen(console) as terminal:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from tests.lab.processes import numbers, read
 from tests.lab.servers import Address, listens, sockets
 from tests.lab.values import MARK
 
@@ -51,13 +52,10 @@ class Watch:
     def _processes(self) -> list[tuple[int, str]]:
         wanted = f"{MARK}={self.root}".encode()
         found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if is_ours(words) and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append((int(entry.name), " ".join(words)))
-            except OSError:
-                continue
+        for number in numbers():
+            words = read(number, "cmdline").decode(errors="replace").split("\0")
+            if is_ours(words) and wanted in read(number, "environ").split(b"\0"):
+                found.append((number, " ".join(words)))
         return found
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from console.errors import QueryError
+from console.ports import Scanned
 
 Argument = str | int | float | bytes
 _WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -61,12 +62,15 @@ class FakeKeyValue:
                 replies.append(self._one(command))
         return replies
 
-    def scan(self, pattern: str, *, budget: int = 100_000, deadline: float = 5.0) -> tuple[bytes, ...]:
+    def scan(self, pattern: str, *, cursor: bytes = b"0", budget: int = 100_000, deadline: float = 5.0) -> Scanned:
         self.asked.append(("SCAN", pattern))
         if self.error is not None:
             raise self.error
-        keys = [*self.lists, *self.zsets, *self.hashes, *self.strings][:budget]
-        return tuple(key.encode() for key in keys if fnmatch.fnmatchcase(key, pattern))
+        every, begin = [*self.lists, *self.zsets, *self.hashes, *self.strings], int(cursor)
+        keys = every[begin : begin + budget]
+        found = tuple(key.encode() for key in keys if fnmatch.fnmatchcase(key, pattern))
+        end = begin + budget
+        return Scanned(found, b"%d" % end if end < len(every) else None, len(keys))
 
     def close(self) -> None:
         self.closed = True
@@ -82,7 +86,9 @@ class FakeKeyValue:
             "ZCOUNT": self._zcount,
             "HGETALL": lambda key: self.hashes.get(key, {}),
             "GET": lambda key: self.strings.get(key),
+            "GETRANGE": lambda key, first, last: self.strings.get(key, b"")[int(first) : int(last) + 1],
             "PING": lambda: b"PONG",
+            "TYPE": self._type,
         }
         if name not in handlers:
             return QueryError(f"this user has no permission to run the '{name.lower()}' command")
@@ -93,6 +99,15 @@ class FakeKeyValue:
 
     def _time(self) -> list[bytes]:
         return [str(int(self.time)).encode(), str(int(self.time % 1 * 1_000_000)).encode()]
+
+    def _type(self, key: str) -> bytes:
+        kinds: dict[bytes, Collection[str]] = {
+            b"list": self.lists,
+            b"zset": self.zsets,
+            b"hash": self.hashes,
+            b"string": self.strings,
+        }
+        return next((kind for kind, keys in kinds.items() if key in keys), b"none")
 
     def _list(self, key: str) -> list[bytes]:
         if key in self.zsets or key in self.hashes or key in self.strings:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import time
 from collections.abc import Sequence
 
 from console.errors import UnreachableError
-from console.ports import Stream
-from tests.fakes.shell import FakeShell
+from console.ports import Completed, Stream
+from tests.fakes.shell import FakeShell, whole
 
 
 class LocalStream:
@@ -18,7 +19,7 @@ class LocalStream:
     def __init__(self, argv: Sequence[str], script: str) -> None:
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(f"export LC_ALL=C\n{{ :\n{script}\n}} </dev/null\n".encode())
+        self.process.stdin.write(_wrapped(script))
         self.process.stdin.close()
         self.descriptor = self.process.stdout.fileno()
         self.cut = False
@@ -39,14 +40,23 @@ class LocalStream:
 
 
 class LocalShell(FakeShell):
-    """Like FakeShell, but `stream` is a real process of `argv`. `cut()` breaks every stream at once."""
+    """Like FakeShell, but scripts are run by real processes of `argv`. `cut()` breaks every stream at once."""
 
     def __init__(self, host: str = "web1", argv: Sequence[str] = ("sh",)) -> None:
         super().__init__(host)
         self.argv = tuple(argv)
         self.started: list[LocalStream] = []
 
-    def stream(self, script: str) -> Stream:
+    def run(self, script: str, *, deadline: float = 15.0, limit: int = 4_194_304) -> Completed:
+        self.scripts.append(script)
+        self._up()
+        begun = time.monotonic()
+        done = subprocess.run(self.argv, input=_wrapped(script), capture_output=True, timeout=deadline, check=False)
+        status = done.returncode if done.returncode >= 0 else None
+        seconds = time.monotonic() - begun
+        return whole(Completed(status=status, stdout=done.stdout, stderr=b"", seconds=seconds), limit)
+
+    def stream(self, script: str, *, bulk: bool = False) -> Stream:
         self.scripts.append(script)
         self._up()
         stream = LocalStream(self.argv, script)
@@ -63,3 +73,8 @@ class LocalShell(FakeShell):
         for stream in self.started:
             stream.close()
             stream.process.wait(timeout=20)
+
+
+def _wrapped(script: str) -> bytes:
+    """The script as the client sends it: parsed whole, in a fixed locale, without input."""
+    return f"export LC_ALL=C\n{{ :\n{script}\n}} </dev/null\n".encode("utf-8", "surrogateescape")

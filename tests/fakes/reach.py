@@ -18,6 +18,7 @@ from console.domain.environment import (
     Tier,
 )
 from console.domain.health import ProbeSpec
+from console.domain.origins import Origin, Origins
 from console.domain.redact import Secret
 from console.errors import UsageError
 from console.ports import Http, KeyValue, Shell, Sql
@@ -70,6 +71,7 @@ def make_facts(**changes: Any) -> AppFacts:
         batches_sql="mysql",
         batches_table="job_batches",
         default_sql="mysql",
+        origins=Origins(Origin.PHP),
     )
     return replace(facts, **changes)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from console.domain.actions import Action
 from console.domain.documents import Json
 from console.domain.environment import Environment
+from console.domain.event_codec import decode_payload
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import Confirmation
 from console.domain.runs import Event, EventKind, Plan, RunRow, RunView, fold, start_view
@@ -30,6 +31,7 @@ class FakeRuns:
         self.environments = environments
         self.publish: Publish = quiet
         self.refusals: dict[tuple[str, str], str] = {}
+        self.refused: list[tuple[str, str, str]] = []
         self.planned: list[tuple[str, str, Mapping[str, Json]]] = []
         self.started: list[tuple[Plan, Confirmation]] = []
         self.asks: list[tuple[int, str, str]] = []
@@ -47,6 +49,9 @@ class FakeRuns:
         if action not in {"retry", "forget", *(each.name for each in self.declared)}:
             return "there is no such action"
         return self.refusals.get((environment, action), "")
+
+    def note_refusal(self, environment: str, action: str, why: str) -> None:
+        self.refused.append((environment, action, why))
 
     def plan(self, environment: str, action: str, params: Mapping[str, Json]) -> Plan:
         self.planned.append((environment, action, dict(params)))
@@ -78,7 +83,14 @@ class FakeRuns:
         """One more fact of a run."""
         events = self.events[run]
         events.append(
-            Event(run=run, seq=len(events) + 1, at=self.clock.now(), kind=kind, step=step, host=host, data=data)
+            Event(
+                run=run,
+                seq=len(events) + 1,
+                at=self.clock.now(),
+                payload=decode_payload(kind, data),
+                step=step,
+                host=host,
+            )
         )
         self.publish(("run", str(run)))
 
@@ -95,7 +107,10 @@ class FakeRuns:
         self.followed.append(run)
 
     def output(self, run: int, step: str, host: str, *, last: int = 65536) -> Raw:
-        return Raw(self.outputs.get((run, step, host), b"")[-last:])
+        return Raw(self.outputs.get((run, step, host), b"")[-65_536:][-last:])
+
+    def output_size(self, run: int, step: str, host: str) -> int:
+        return len(self.outputs.get((run, step, host), b""))
 
     def ask(self, run: int, kind: str, body: str = "") -> None:
         self.asks.append((run, kind, body))

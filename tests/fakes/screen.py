@@ -9,6 +9,7 @@ from datetime import timedelta
 from console.domain.checklists import ChecklistView, MarkKind
 from console.domain.environment import Environment
 from console.domain.failures import FailedDetail, FailedFilter, FailedJob, FailedPage
+from console.domain.log_history import LeftOut
 from console.domain.logs import FollowState, FollowStatus, LogRing
 from console.domain.plan_codec import plan_hash
 from console.domain.policy import ChangeWindow, Confirmation
@@ -20,6 +21,7 @@ from console.errors import UnreachableError, UsageError
 from console.ports import Publish
 from console.services.container import Services
 from tests.fakes.clock import FakeClock
+from tests.fakes.declared import Declared
 from tests.fakes.runs import FakeRuns
 from tests.fakes.world_values import (
     OPERATOR,
@@ -62,6 +64,7 @@ class FakeBoard:
         self.clock = clock
         self.publish: Publish = quiet
         self.snapshots: dict[str, dict[str, Snapshot[object]]] = {}
+        self.declared = Declared(clock)
 
     def get(self, environment: str, source: str) -> Snapshot[object] | None:
         return self.snapshots.get(environment, {}).get(source)
@@ -70,9 +73,8 @@ class FakeBoard:
         return tuple(self.snapshots.get(environment, {}))
 
     def put(self, environment: str, source: str, value: object, every: float = 1.0) -> None:
-        self.snapshots.setdefault(environment, {})[source] = Snapshot(
-            source=source,
-            value=value,
+        self.snapshots.setdefault(environment, {})[source] = replace(
+            self.declared.of(source, value),
             taken_at=self.clock.now(),
             taken_mono=self.clock.monotonic(),
             every=every,
@@ -80,7 +82,7 @@ class FakeBoard:
         self.publish(("source", environment, source))
 
     def fail(self, environment: str, source: str, error: str) -> None:
-        before = self.get(environment, source) or Snapshot(source=source)
+        before = self.get(environment, source) or self.declared.of(source)
         self.snapshots.setdefault(environment, {})[source] = replace(
             before, error=error, failing_since=before.failing_since or self.clock.now()
         )
@@ -236,6 +238,7 @@ class FakeTails:
         self.selected: list[str] = []
         self.rings: dict[str, LogRing] = {}
         self.followed: dict[str, tuple[FollowStatus, ...]] = {}
+        self.lost: dict[str, tuple[LeftOut, ...]] = {}
 
     def select(self, environment: str) -> None:
         self.selected.append(environment)
@@ -245,6 +248,9 @@ class FakeTails:
 
     def statuses(self, environment: str) -> tuple[FollowStatus, ...]:
         return self.followed.get(environment, ())
+
+    def left_out(self, environment: str) -> tuple[LeftOut, ...]:
+        return self.lost.get(environment, ())
 
     def close(self) -> None:
         pass

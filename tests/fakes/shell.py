@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from console.errors import DeadlineError, UnreachableError
+from console.errors import DeadlineError, RemoteError, UnreachableError
 from console.ports import Completed, Stream, TunnelSocket
+
+STAND_INS = str(Path(__file__).with_name("bin"))
+"""Programs that this machine may have and a host of the tests has not, in their own words."""
+
+
+def host_path() -> str:
+    """The PATH of a host that is this machine. What a test has put in front stays in front."""
+    found = os.environ["PATH"].split(":")
+    at = found.index("/usr/bin") if "/usr/bin" in found else len(found)
+    return ":".join([*found[:at], STAND_INS, *found[at:]])
 
 
 def completed(stdout: bytes | str = b"", *, status: int | None = 0, stderr: bytes | str = b"") -> Completed:
@@ -16,6 +27,13 @@ def completed(stdout: bytes | str = b"", *, status: int | None = 0, stderr: byte
     out = stdout.encode() if isinstance(stdout, str) else stdout
     err = stderr.encode() if isinstance(stderr, str) else stderr
     return Completed(status=status, stdout=out, stderr=err, seconds=0.001)
+
+
+def whole(done: Completed, limit: int) -> Completed:
+    """What a shell gives back: an output beyond the limit is an error, as it is over SSH."""
+    if len(done.stdout) > limit:
+        raise RemoteError(f"a command printed more than {limit:,} bytes", status=done.status)
+    return done
 
 
 class FakeStream:
@@ -78,15 +96,22 @@ class FakeShell:
         self._up()
         if self.answer is not None:
             result = self.answer(script)
-            return completed(result) if isinstance(result, bytes) else result
+            return whole(completed(result) if isinstance(result, bytes) else result, limit)
         started = time.monotonic()
         try:
-            done = subprocess.run(["sh"], input=script.encode(), capture_output=True, timeout=deadline, check=False)
+            done = subprocess.run(
+                ["sh"],
+                input=script.encode(),
+                capture_output=True,
+                timeout=deadline,
+                check=False,
+                env={**os.environ, "PATH": host_path()},
+            )
         except subprocess.TimeoutExpired as error:
             raise DeadlineError(f"{self._host} gave no answer in {deadline:g} s") from error
         status = done.returncode if done.returncode >= 0 else None
         seconds = time.monotonic() - started
-        return Completed(status=status, stdout=done.stdout[:limit], stderr=done.stderr[:limit], seconds=seconds)
+        return whole(Completed(status=status, stdout=done.stdout, stderr=done.stderr[:limit], seconds=seconds), limit)
 
     def put(self, path: str, chunks: Iterable[bytes], *, deadline: float = 120.0, mode: int = 0o600) -> None:
         self._up()
@@ -96,7 +121,7 @@ class FakeShell:
         beside.chmod(mode)
         beside.rename(target)
 
-    def stream(self, script: str) -> Stream:
+    def stream(self, script: str, *, bulk: bool = False) -> Stream:
         self.scripts.append(script)
         self._up()
         stream = FakeStream()

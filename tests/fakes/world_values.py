@@ -10,12 +10,14 @@ from console.domain.actions import Action, Effect, GateSpec, Param, ParamType, S
 from console.domain.checklists import ChecklistView, Item, Walked
 from console.domain.documents import Json
 from console.domain.environment import Environment, Tier
-from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary, Frame, Thrown
+from console.domain.exception_text import Frame, Thrown
+from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary
 from console.domain.health import ProbeReading, ProbeResult, ProbeSpec, Status
 from console.domain.policy import Operator
 from console.domain.queues import QueueDepth, QueueReading
 from console.domain.releases import HostReleases, Release, ReleaseReading
 from console.domain.runs import Danger, HostScript, Plan, PlannedHost, PlannedStep
+from console.domain.step_facts import StepFacts
 from console.domain.untrusted import Raw
 from console.domain.workers import HostFacts, HostReading, Worker, WorkerReading
 from tests.fakes.reach import make_environment
@@ -312,6 +314,7 @@ def _planned(environment: Environment, name: str, effect: Effect, on: str, text:
         effect=effect,
         danger=Danger.DESTRUCTIVE if name == "migrate" else Danger.CAUTION,
         scripts=tuple(HostScript(host=host, script=text, text=text) for host in hosts),
+        facts=StepFacts(migrates=name == "migrate"),
     )
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import paramiko
 
 from console.domain.environment import Host, SshTarget
-from console.services.failed import FailedRows
-from console.services.loop import SystemClock
+from console.services.failed_jobs.table import FailedRows
+from console.services.threads.loop import SystemClock
 from console.wiring.configuration import load_environments
 from console.wiring.reach import open_reach
 

@@ -46,6 +46,8 @@ def write_log(lab: world.Lab, rate: float) -> None:
 
 def main() -> int:
     """Runs one command; the exit code."""
+    # The servers run as other accounts and have to be let in, whatever the umask of whoever calls this.
+    os.umask(0o022)
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     parser.add_argument("command", choices=("packages", "up", "hold", "down", "status", "seed", "bulk", "log"))
     parser.add_argument(

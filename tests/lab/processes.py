@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import NotInTimeError, eventually
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -28,14 +29,32 @@ class Tracked:
     began: int
 
 
+def numbers() -> list[int]:
+    """The numbers of all processes."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+
+
+def read(pid: int, name: str) -> bytes:
+    """A file of a process' in /proc; empty when the process is gone or not ours to see.
+
+    By descriptor: tests look at every process many times a second, and a path object costs more than the kernel.
+    """
+    try:
+        descriptor = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, 2_097_152)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
 def track(pid: int) -> Tracked | None:
     """The process of that number, None when it is gone or only waits for its parent."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else Tracked(pid, int(fields[19]))
+    fields = read(pid, "stat").rpartition(b")")[2].split()
+    return None if not fields or fields[0] == b"Z" else Tracked(pid, int(fields[19]))
 
 
 def alive(process: Tracked) -> bool:
@@ -49,11 +68,10 @@ def alive(process: Tracked) -> bool:
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     """Waits for a condition; LabError naming `what` when the time is over."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+    try:
+        eventually(true, seconds, otherwise=what)
+    except NotInTimeError as late:
+        raise LabError(str(late)) from late
 
 
 def listening(host: str, port: int) -> bool:
@@ -124,13 +142,9 @@ class Register:
 def descendants(pid: int) -> list[Tracked]:
     """All processes below one, children before grandchildren."""
     parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    for number in numbers():
+        if fields := read(number, "stat").rpartition(b")")[2].split():
+            parents.setdefault(int(fields[1]), []).append(number)
     found: list[Tracked] = []
     queue = list(parents.get(pid, ()))
     while queue:
@@ -145,18 +159,9 @@ def descendants(pid: int) -> list[Tracked]:
 def marked(name: str, value: str) -> list[Tracked]:
     """All processes whose environment says `name=value`, except this one: also those that detached themselves."""
     wanted = f"{name}={value}".encode()
-    found: list[Tracked] = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            words = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        process = track(int(entry.name)) if wanted in words else None
-        if process:
-            found.append(process)
-    return found
+    others = (number for number in numbers() if number != os.getpid())
+    found = [track(number) for number in others if wanted in read(number, "environ").split(b"\0")]
+    return [each for each in found if each is not None]
 
 
 def send(processes: Iterable[Tracked], number: signal.Signals) -> None:

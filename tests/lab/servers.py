@@ -9,7 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab import services
-from tests.lab.processes import LabError, Register, Tracked, descendants, end, marked, send, spawn, track, wait_until
+from tests.lab.processes import (
+    LabError,
+    Register,
+    Tracked,
+    descendants,
+    end,
+    marked,
+    numbers,
+    read,
+    send,
+    spawn,
+    track,
+    wait_until,
+)
 from tests.lab.values import MARK, SERVICES, Node, World
 
 
@@ -35,6 +48,12 @@ class Servers:
             return plan.ready()
 
         wait_until(ready, f"{name} (see {log})")
+
+    def mend(self) -> None:
+        """Thaws and starts whatever is frozen or stopped."""
+        for name in SERVICES:
+            self.resume(name)
+            self.start(name)
 
     def stop(self, name: str) -> None:
         """Ends one server and waits until it is gone."""
@@ -63,6 +82,13 @@ class Servers:
     def cut_sessions(self, node: Node) -> None:
         """Kills all open SSH connections of one host; commands that detached themselves live on."""
         send(self.sessions(node), signal.SIGKILL)
+
+    def end_strays(self) -> None:
+        """Ends what somebody left behind: every process of this world that belongs to none of its servers."""
+        # In this order: a server may start a process of its own meanwhile.
+        found = marked(MARK, self._world.root)
+        own = {each for name in SERVICES for each in self._whole(name)}
+        end([each for each in found if each not in own], patience=2)
 
     def end(self) -> None:
         """Ends every server, and every process that some session left behind."""
@@ -133,12 +159,8 @@ def _sockets(pid: int) -> set[str]:
 
 def _sshd_processes() -> list[Tracked]:
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if words.startswith(b"sshd: ") and b"[listener]" not in words:
-                found.append(int(entry.name))
-    return [each for each in map(track, found) if each is not None]
+    for number in numbers():
+        words = read(number, "cmdline")
+        if words.startswith(b"sshd: ") and b"[listener]" not in words:
+            found.append(track(number))
+    return [each for each in found if each is not None]

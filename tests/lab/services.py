@@ -15,6 +15,19 @@ from tests.lab.accounts import APPLETS
 from tests.lab.processes import PATH, listening
 from tests.lab.values import BUSYBOX_USER, MARK, USER, Node, World
 
+# A host of its own has no workers but its application's; this machine may have those of other worlds.
+OWN_PROCESSES = """PATH=${{PATH#{directory}/bin:}}
+found=$(ps "$@") || exit
+printf '%s\\n' "$found" | sed -e '\\#{directory}/#b' -e '/artisan/d'"""
+
+# The distribution's client without the library in which it would look for plugins: half of its time goes there, and the
+# console calls it at every look at workers.
+SUPERVISORCTL = (
+    "import sys, types; "
+    'sys.modules["pkg_resources"] = types.ModuleType("pkg_resources"); '
+    "from supervisor.supervisorctl import main; main()"
+)
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 
@@ -234,7 +247,7 @@ def web_configuration(world: World, node: Node) -> None:
 def supervisor_configuration(world: World, node: Node) -> None:
     """One host's supervisord and programs, and the commands that make the host's shell see only its own."""
     path = Path(node.directory)
-    (path / "supervisor").mkdir()
+    (path / "supervisor/extra").mkdir(parents=True)
     logs = f"{node.path}/shared/storage/logs"
     program = f"directory={node.current}\nuser={USER}\nautorestart=true\nstopasgroup=true\nkillasgroup=true\n"
     program += "redirect_stderr=true\n"
@@ -252,6 +265,8 @@ childlogdir={path}/supervisor
 environment=HOME="/nonexistent",USER="{USER}",LAB_HOST="{node.name}"
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[include]
+files = extra/*.conf
 [supervisorctl]
 serverurl=unix://{path}/supervisor/control.sock
 [program:laravel-worker]
@@ -277,8 +292,9 @@ stdout_logfile={logs}/broken.log
     commands.mkdir()
     config = f"{path}/supervisor/supervisord.conf"
     for name, text in (
-        ("supervisorctl", f'exec /usr/bin/supervisorctl -c {config} "$@"'),
+        ("supervisorctl", f"exec /usr/bin/python3 -I -c '{SUPERVISORCTL}' -c {config} \"$@\""),
         ("hostname", f"echo {node.name}"),
+        ("ps", OWN_PROCESSES.format(directory=path)),
     ):
         (commands / name).write_text(f"#!/bin/sh\n{text}\n")
         (commands / name).chmod(0o755)

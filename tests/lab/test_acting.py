@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 from tests.lab import seeding
 from tests.lab.world import Lab
+from tests.waiting import eventually
 
 COUNT = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.3; done"
 SLOW = f"""title: Slow
@@ -81,14 +81,6 @@ class Console:
         return 0
 
 
-def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
-    """Waits for a condition."""
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def console(lab_alone: Lab, tmp_path: Path) -> Iterator[Console]:
     actions = {"slow": SLOW, "talk": TALK, "hold": HOLD}
@@ -136,7 +128,7 @@ def test_kill_the_follower_then_the_runner(lab_alone: Lab, console: Console) -> 
 def test_killing_only_the_follower_changes_nothing(lab_alone: Lab, console: Console) -> None:
     lab = lab_alone
     follower = console.start("run", "slow", "-e", "lab", "--yes")
-    eventually(lambda: Path(lab.node1.path, "once").exists())
+    eventually(lambda: Path(lab.node1.path, "once").exists(), 60)
     follower.kill()
     follower.communicate()
     code, out, err = console.run("runs", "attach", "1")
@@ -178,7 +170,7 @@ def test_a_session_that_dies_in_mid_step_is_taken_up_again(lab_alone: Lab, conso
 @pytest.mark.timeout(300)
 def test_an_interrupt_leaves_the_run_alone_and_another_aborts_it(lab_alone: Lab, console: Console) -> None:
     follower = console.start("run", "hold", "-e", "lab", "--yes")
-    eventually(lambda: all(Path(node.path, "once").exists() for node in lab_alone.nodes))
+    eventually(lambda: all(Path(node.path, "once").exists() for node in lab_alone.nodes), 60)
     follower.send_signal(signal.SIGINT)
     _, errors = follower.communicate(timeout=30)
     assert follower.returncode == 130

@@ -66,6 +66,7 @@ def test_it_forwards_everything_unchanged_and_closes_when_the_client_does(echo: 
         assert link.recv(1) == b""
 
 
+@pytest.mark.deadline
 def test_latency_is_added_each_way(echo: Proxy) -> None:
     with connect(echo) as link:
         echo.latency = 0.1

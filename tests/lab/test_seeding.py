@@ -11,8 +11,8 @@ from tests.lab.processes import wait_until
 from tests.lab.world import Lab
 
 
-def test_seeded_states_are_what_the_framework_counts(lab: Lab) -> None:
-    lab.clear_queues()
+def test_seeded_states_are_what_the_framework_counts(still: Lab) -> None:
+    lab = still
     seeded = seeding.seed(lab)
     states = lab.sql(
         "select sum(reserved_at is null and available_at <= unix_timestamp()), sum(available_at > unix_timestamp()), "
@@ -31,11 +31,10 @@ def test_seeded_states_are_what_the_framework_counts(lab: Lab) -> None:
     assert {"App\\Jobs\\ChargeCard", "App\\Jobs\\WriteLedger", "App\\Jobs\\PrintLabel"} <= kinds
     hostile = lab.sql("select exception from failed_jobs where payload like %s", ("%PrintLabel%",))[0][0]
     assert all(each in hostile for each in ("\x1b]52;", "\0", "\u202e", "[/x]"))
-    lab.clear_queues()
 
 
-def test_bulk_rows_are_distinct_and_spread_over_time(lab: Lab) -> None:
-    lab.clear_queues()
+def test_bulk_rows_are_distinct_and_spread_over_time(still: Lab) -> None:
+    lab = still
     seeding.fail(lab, "refused", "query", connections=("database",))
     seeding.bulk_failed(lab, 30_000)
     rows, uuids, days = lab.sql(
@@ -46,15 +45,13 @@ def test_bulk_rows_are_distinct_and_spread_over_time(lab: Lab) -> None:
     assert f'"uuid":"{one[0]}"' in one[1], "the payload bears the row's own uuid"
     lab.artisan(lab.node1, "queue:retry", one[0])
     assert lab.sql("select count(*) from failed_jobs") == [(29_999,)]
-    lab.clear_queues()
 
 
 @pytest.mark.parametrize("connection", seeding.CONNECTIONS)
-def test_bulk_waiting(lab: Lab, connection: str) -> None:
-    lab.clear_queues()
+def test_bulk_waiting(still: Lab, connection: str) -> None:
+    lab = still
     seeding.bulk_waiting(lab, connection, "reports", 7_000)
     assert re.findall(r"\|\s*(\d+)", lab.artisan(lab.node1, "queue:monitor", f"{connection}:reports")) == ["7000"]
-    lab.clear_queues()
 
 
 @pytest.mark.parametrize("how", ["create", "copytruncate"])

@@ -53,8 +53,8 @@ def test_the_busybox_account_has_a_busybox_shell(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("connection", ["database", "redis"])
-def test_jobs_fail_and_a_retried_one_succeeds(lab: Lab, connection: str) -> None:
-    lab.clear_queues()
+def test_jobs_fail_and_a_retried_one_succeeds(still: Lab, connection: str) -> None:
+    lab = still
     lab.set_flaky(True)
     lab.artisan(lab.node1, "lab:dispatch", "flaky", "--count=3", f"--connection={connection}", "--queue=reports")
     lab.artisan(lab.node1, "queue:work", connection, "--queue=reports", "--stop-when-empty", "--sleep=0")

@@ -9,10 +9,11 @@ import pytest
 
 from console.domain.actions import Effect, GateSpec, StepSpec
 from console.domain.documents import Json
+from console.domain.event_codec import decode_payload
 from console.domain.runs import EventKind, Outcome, RunView
-from console.present.acting import event_line
 from console.present.aftermath import aftermath
-from tests.services.acting import Stage, action, failing, release, step
+from console.present.run_documents import event_line
+from tests.services.running.stage import Stage, action, breaking, release, step
 
 LINK = release("link", "link", effect=Effect.IDEMPOTENT, check="link-is", undo="release-link")
 CODE = release("code", "create", effect=Effect.ONCE, check="release-exists")
@@ -34,7 +35,7 @@ def told(stage: Stage, view: RunView) -> str:
 def test_a_failed_gate_leaves_the_new_release_live_and_names_the_way_back(stage: Stage) -> None:
     gate = GateSpec(duration=0.05, every=0.02)
     plan = stage.plan(action(CODE, step("look", "true", effect=Effect.READ), LINK, gate=gate))
-    stage.http.answer = failing("up")
+    stage.http.answer = breaking(stage, "up")
     _, view = stage.run(plan)
     assert view.outcome is Outcome.FAILED
     text = told(stage, view)
@@ -50,7 +51,7 @@ def test_a_failed_gate_leaves_the_new_release_live_and_names_the_way_back(stage:
 def test_a_gate_that_rolled_back_says_that_the_old_release_is_live(stage: Stage) -> None:
     gate = GateSpec(duration=0.05, every=0.02, on_failure="rollback")
     plan = stage.plan(action(CODE, LINK, gate=gate))
-    stage.http.answer = failing("up")
+    stage.http.answer = breaking(stage, "up")
     _, view = stage.run(plan)
     assert stage.current("web1") == "2"
     text = told(stage, view)
@@ -77,13 +78,13 @@ def test_nothing_is_said_after_success_or_when_nothing_was_begun(stage: Stage) -
     assert told(stage, good) == ""
     row = stage.confirm(stage.plan(action(step("one", "true"))))
     data: dict[str, Json] = {"outcome": "cancelled", "exit_code": 1}
-    stage.store.append(row.id, EventKind.RUN_FINISHED, at=stage.clock.now(), data=data)
+    stage.store.append(row.id, decode_payload(EventKind.RUN_FINISHED, data), at=stage.clock.now())
     assert told(stage, stage.view(row.id)) == ""
 
 
 def test_words_of_several_lines_are_lines(stage: Stage) -> None:
     row = stage.confirm(stage.plan(action(step("one", "true"))))
     data = {"outcome": "failed", "detail": "the lock is held\nnothing was started\x1b"}
-    event = stage.store.append(row.id, EventKind.RUN_FINISHED, at=stage.clock.now(), data=data)
+    event = stage.store.append(row.id, decode_payload(EventKind.RUN_FINISHED, data), at=stage.clock.now())
     first, second = event_line(event).split("\n")
     assert first.endswith("failed, the lock is held") and second == "         nothing was started␛"

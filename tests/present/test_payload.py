@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary, Frame, Thrown
+from console.domain.exception_text import Frame, Thrown
+from console.domain.failures import FailedDetail, FailedJob, FailedPage, FailedSummary
 from console.domain.health import ProbeReading, ProbeResult, Status
 from console.domain.queues import QueueDepth, QueueReading
 from console.domain.releases import HostReleases, Release, ReleaseReading
@@ -14,14 +16,16 @@ from console.domain.snapshot import Snapshot
 from console.domain.untrusted import Raw
 from console.domain.workers import Worker, WorkerReading
 from console.present import payload
-from tests.fakes import make_environment
+from tests.fakes import FakeClock, make_environment
+from tests.fakes.declared import Declared
 
 AT = datetime(2026, 1, 2, 4, 4, 5, 678_900, tzinfo=timezone(timedelta(hours=1)))
 STAMP = "2026-01-02T03:04:05.678Z"
 
 
 def snapshot(source: str, value: Any = None, error: str | None = None) -> Snapshot[Any]:
-    return Snapshot(source=source, value=value, taken_at=AT if value is not None else None, error=error)
+    declared = Declared(FakeClock()).of(source, value)
+    return replace(declared, taken_at=AT if value is not None else None, error=error)
 
 
 def depth(queue: str = "default", **changes: Any) -> QueueDepth:
@@ -45,6 +49,24 @@ JOB = FailedJob(
 )
 
 
+def test_a_connection_that_is_only_configured_and_a_default_that_is_not_counted() -> None:
+    unused = QueueReading(
+        connection="redis", driver="redis", queues=(), server_time=1.0, used=False, uncounted="not used here, refused"
+    )
+    default = replace(unused, connection="sqs", driver="sqs", used=True, uncounted="not read", bound="not read")
+    read = [snapshot("queues:redis", unused), snapshot("queues:sqs", default)]
+    document = payload.queues_document("lab", read)
+    assert document["connections"] == [
+        {"connection": "redis", "driver": "redis", "used": False, "counted": False,
+         "detail": "not used here, refused"},
+        {"connection": "sqs", "driver": "sqs", "used": True, "counted": False, "detail": "not read"},
+    ]  # fmt: skip
+    assert (document["errors"], document["is_complete"], document["bound"]) == ([], False, "sqs: not read")
+    assert payload.queues_document("lab", read[:1])["is_complete"] is True
+    sums = payload._queue_sums([unused], [])
+    assert sums["ready"] is None and sums["uncounted"] == {"redis": "not used here, refused"}
+
+
 def test_queues() -> None:
     document = payload.queues_document(
         "lab", [snapshot("queues:redis", queues(depth())), snapshot("queues:database", error="gone")]
@@ -64,9 +86,18 @@ def test_queues() -> None:
                 "oldest_ready_seconds": 9,
                 "paused": None,
                 "split_is_exact": True,
+                "is_complete": True,
+                "bound": None,
             }
         ],
+        "is_complete": False,
+        "connections": [
+            {"connection": "redis", "driver": "redis", "used": True, "counted": True, "detail": None},
+            {"connection": "database", "driver": None, "used": True, "counted": False, "detail": "gone"},
+        ],
+        "bound": "queues:database could not be read",
         "errors": [{"source": "queues:database", "error": "gone"}],
+        "guesses": [],
     }
 
 
@@ -104,6 +135,8 @@ def test_health_keeps_what_the_body_says() -> None:
         "http_status": 200,
         "body_status": "warn",
         "detail": "x",
+        "understood": True,
+        "concerns": [],
         "checked_at": STAMP,
     }
     assert (second["latency_ms"], second["http_status"]) == (None, None)
@@ -119,6 +152,8 @@ def test_failed_list_is_exact() -> None:
     assert document == {
         "total": 1,
         "total_is_exact": False,
+        "is_complete": False,
+        "bound": "too many to count at each read: counted a while ago, or the server's estimate",
         "next": 7,
         "jobs": [
             {
@@ -165,7 +200,7 @@ def test_failed_show() -> None:
     assert payload.failed_show_document(detail(None))["payload_text"] == "{broken"
 
 
-def whole(*snapshots: Snapshot[Any]) -> dict[str, Any]:
+def status_of(*snapshots: Snapshot[Any]) -> dict[str, Any]:
     status = payload.EnvironmentStatus(
         environment=make_environment(),
         status="ok",
@@ -181,7 +216,7 @@ def test_status_sums_and_every_source() -> None:
     page = FailedPage(total=12, total_is_exact=True, next=None, jobs=())
     host = HostReleases(host="web1", current="2", releases=(Release(name="2"),))
     worker = Worker(host="web1", name="w", manager="supervisor", status="running", running=2, expected=3)
-    document = whole(
+    document = status_of(
         snapshot("queues:redis", queues(depth(), depth("x", ready=10))),
         snapshot("queues:database", error="locked"),
         snapshot("failed", FailedSummary(page=page, since_hour=None)),
@@ -199,6 +234,7 @@ def test_status_sums_and_every_source() -> None:
         "health",
         "workers",
         "alerts",
+        "hosts",
         "sources",
     ]
     assert (document["name"], document["tier"], document["release"], document["alerts"]) == ("lab", "normal", "2", None)
@@ -207,28 +243,49 @@ def test_status_sums_and_every_source() -> None:
         "delayed": 4,
         "reserved": 2,
         "stuck": 2,
+        "is_complete": False,
+        "uncounted": {},
+        "bound": "queues:database could not be read",
         "taken_at": STAMP,
         "error": "locked",
     }
-    assert document["failed"] == {"total": 12, "since_hour": None, "taken_at": STAMP, "error": None}
-    assert document["health"] == {"ok": 1, "warning": 1, "failed": 1, "taken_at": STAMP, "error": None}
-    assert document["workers"] == {"running": 2, "expected": 3, "taken_at": STAMP, "error": None}
+    assert document["failed"] == {
+        "total": 12,
+        "since_hour": None,
+        "is_complete": False,
+        "bound": "all of the newest 1,000 failed within the last hour",
+        "taken_at": STAMP,
+        "error": None,
+    }
+    whole = {"is_complete": True, "bound": None, "taken_at": STAMP, "error": None}
+    assert document["health"] == {"ok": 1, "warning": 1, "failed": 1, **whole}
+    assert document["workers"] == {"running": 2, "expected": 3, **whole}
     assert document["sources"]["queues:database"] == {"taken_at": None, "error": "locked", "value": None}
     assert document["sources"]["failed"] == {"taken_at": STAMP, "error": None, "value": {"v": 1}}
 
 
 def test_status_without_the_application_says_why() -> None:
-    document = whole(snapshot("app", error="no route"), snapshot("failed", error="no route"))
+    document = status_of(snapshot("app", error="no route"), snapshot("failed", error="no route"))
     assert document["queues"] == {
         "ready": None,
         "delayed": None,
         "reserved": None,
         "stuck": None,
+        "is_complete": False,
+        "uncounted": {},
+        "bound": "no route",
         "taken_at": None,
         "error": "no route",
     }
-    assert document["failed"]["error"] == "no route"
-    assert document["workers"] == {"running": None, "expected": None, "taken_at": None, "error": None}
+    assert document["failed"]["error"] == "no route" and not document["failed"]["is_complete"]
+    assert document["workers"] == {
+        "running": None,
+        "expected": None,
+        "is_complete": False,
+        "bound": "nothing was read",
+        "taken_at": None,
+        "error": None,
+    }
     assert document["release"] is None
 
 

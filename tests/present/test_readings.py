@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from console.domain.facts import Fact
+from console.domain.failures import FailedSummary
 from console.domain.health import ProbeReading
+from console.domain.origins import Origin
 from console.domain.queues import QueueReading
-from console.domain.workers import HostFacts, HostReading
-from console.present.readings import freshness, judge, others, snapshots
-from console.present.rows import host_rows
+from console.domain.readings import AppReading
+from console.domain.releases import ReleaseReading
+from console.domain.workers import HostFacts, HostReading, WorkerReading
+from console.present.environment import environment_lines
+from console.present.environment_rows import host_rows
+from console.present.readings import application, freshness, judge, others, snapshots
 from tests.fakes.screen import fill, make_world
 from tests.fakes.world_values import make_hosts, make_production
+
+SHOWN = (QueueReading, FailedSummary, ProbeReading, WorkerReading, HostReading, ReleaseReading)
 
 
 def test_readings_are_found_by_what_they_are() -> None:
@@ -19,11 +29,11 @@ def test_readings_are_found_by_what_they_are() -> None:
     world.board.put("production", "gauges", {"a": 1})
     found = snapshots(world.board, "production", QueueReading)
     assert [each.source for each in found] == ["redis_queues", "sql_queues"]
-    assert [each.source for each in others(world.board, "production")] == ["gauges"]
+    assert [each.source for each in others(world.board, "production", SHOWN)] == ["gauges"]
     assert snapshots(world.board, "elsewhere", QueueReading) == ()
 
 
-def test_a_source_that_never_answered_is_found_by_its_name() -> None:
+def test_a_source_that_never_answered_is_found_by_its_kind() -> None:
     world = make_world(make_production())
     world.board.fail("production", "redis_queues", "no answer")
     world.board.fail("production", "hosts", "no route")
@@ -31,6 +41,17 @@ def test_a_source_that_never_answered_is_found_by_its_name() -> None:
     (hosts,) = snapshots(world.board, "production", HostReading)
     assert (queues.error, hosts.error) == ("no answer", "no route")
     assert snapshots(world.board, "production", ProbeReading) == ()
+
+
+def test_a_failing_source_without_a_pane_stands_alone_and_counts_whatever_its_name() -> None:
+    world = make_world(make_production())
+    fill(world, "production", calm=True)
+    assert judge(world.board, "production", world.clock.monotonic()).state == "ok"
+    world.board.fail("production", "ghost_entropy", "no /proc")
+    assert [each.source for each in snapshots(world.board, "production", HostReading)] == ["hosts"]
+    assert [each.source for each in others(world.board, "production", SHOWN)] == ["ghost_entropy"]
+    verdict = judge(world.board, "production", world.clock.monotonic())
+    assert (verdict.state, verdict.troubles) == ("warning", ("ghost_entropy: no /proc",))
 
 
 def test_the_worst_of_several_readings_counts() -> None:
@@ -99,3 +120,33 @@ def test_a_busy_host_is_coloured_and_no_trouble() -> None:
     assert judge(world.board, "production", world.clock.monotonic()).state == "ok"
     (row,) = host_rows(reading)
     assert (row.cells[0].state, row.cells[2].state) == ("ok", "warning")
+
+
+def test_what_the_application_did_not_say_itself_is_a_trouble() -> None:
+    facts = (
+        Fact(name="database", value="shop@db:3306", origin=Origin.ENV),
+        Fact(name="timezone", value="UTC", origin=Origin.DEFAULT),
+        Fact(name="cache_prefix", value=None, origin=Origin.UNKNOWN),
+    )
+    reading = AppReading(
+        laravel="", app_env="", timezone="", database="", queues=(), facts=facts, problem="there is no PHP on the host"
+    )
+    world = make_world(make_production())
+    board, mono = world.board, world.clock.monotonic()
+    board.put("production", "app", reading)
+    verdict = judge(board, "production", mono)
+    assert verdict.state == "warning"
+    assert verdict.troubles == (
+        "app: there is no PHP on the host",
+        "app: Laravel's default, not read: timezone",
+        "app: unknown: cache_prefix",
+    )
+    shown = [
+        "".join(part for part, _ in line)
+        for line in environment_lines(verdict, (), (), application(board, "production"), mono)
+    ]
+    assert [line.split() for line in shown if line.startswith("  cache_prefix")] == [["cache_prefix", "unknown", "–"]]
+    assert [line.split() for line in shown if line.startswith("  database")] == [["database", ".env", "shop@db:3306"]]
+    plain = replace(reading, facts=facts[:1], problem="")
+    board.put("production", "app", plain)
+    assert judge(board, "production", mono).state == "ok"

@@ -7,20 +7,14 @@ from datetime import timedelta
 
 from console.domain.failures import group
 from console.domain.health import Status
+from console.domain.queues import queue_totals
 from console.domain.workers import HostFacts, HostReading, WorkerReading
 from console.present.detail import failed_lines
-from console.present.readings import Verdict
-from console.present.rows import (
-    environment_rows,
-    failed_rows,
-    group_rows,
-    health_rows,
-    host_rows,
-    queue_key,
-    queue_rows,
-    queue_totals,
-    worker_rows,
-)
+from console.present.environment_rows import environment_rows, host_rows, worker_rows
+from console.present.failed_rows import failed_rows, group_rows
+from console.present.health_rows import health_rows
+from console.present.queue_rows import queue_key, queue_rows
+from console.present.readings import EnvironmentVerdict
 from console.present.table import Row
 from console.present.trends import Trend
 from tests.fakes.world_values import (
@@ -44,23 +38,31 @@ def cells(row: Row) -> list[str]:
 
 def test_environments_say_their_verdict_in_glyph_and_word() -> None:
     environments = (make_production(), make_staging())
-    verdicts = {"production": Verdict("failed", ("mail failed", "disk")), "staging": Verdict("ok")}
+    verdicts = {
+        "production": EnvironmentVerdict("failed", ("mail failed", "disk")),
+        "staging": EnvironmentVerdict("ok"),
+    }
     production, staging = environment_rows(environments, "production", verdicts)
     assert cells(production)[:3] == ["✖", "production", "✖2"] and production.cells[1].state == "bold"
-    assert cells(staging)[:3] == ["●", "staging", "ok"] and staging.cells[1].state == ""
-    unknown, lost = environment_rows(environments, "", {"staging": Verdict("lost", ("x",))})
+    assert cells(staging)[:3] == ["●", "staging", "probe ok"] and staging.cells[1].state == ""
+    unknown, lost = environment_rows(environments, "", {"staging": EnvironmentVerdict("lost", ("x",))})
     assert (cells(unknown)[2], cells(lost)[2]) == ("…", "unread")
+    _, staging = environment_rows(environments, "staging", verdicts)
+    assert cells(staging)[2] == "ok", "all of it is read while it is looked at"
+    bare = environment_rows((replace(make_staging(), health=()),), "", verdicts)
+    assert cells(bare[0])[2] == "ssh ok", "without a health URL nothing but SSH is asked"
 
 
 def test_hosts_stand_out_when_something_is_wrong_with_them() -> None:
-    def host(name: str, load: float = 0.1, disk: int = 50, skew: float = 0.0) -> HostFacts:
+    def host(name: str, load: float = 0.1, disk: int | None = 50, skew: float = 0.0) -> HostFacts:
         return HostFacts(host=name, load=load, cores=2, memory_percent=1, disk_percent=disk, uptime=1, clock_skew=skew)
 
-    hosts = (host("calm"), host("busy", load=9), host("full", disk=98), host("late", skew=-90))
+    hosts = (host("calm"), host("busy", load=9), host("full", disk=98), host("late", skew=-90), host("mute", disk=None))
     rows = host_rows(HostReading(hosts=hosts, errors=("gone: no route to host",)))
-    assert [row.cells[0].state for row in rows] == ["ok", "warning", "error", "warning", "error"]
+    assert [row.cells[0].state for row in rows] == ["ok", "warning", "error", "warning", "warning", "error"]
+    assert cells(rows[4])[3] == "?", "no figure that was not read"
     assert cells(rows[3])[2] == "clock -90s"
-    assert cells(rows[4])[1:3] == ["gone", "no route to host"]
+    assert cells(rows[5])[1:3] == ["gone", "no route to host"]
     assert host_rows(None) == ()
 
 
@@ -82,7 +84,8 @@ def test_queues_name_trouble_and_never_count_stuck_twice() -> None:
     bulk, reports = rows["redis:bulk-actions"], rows["database:reports"]
     assert cells(bulk)[:6] == ["bulk-actions", "4,812", "0", "8", "1", "9m 12s"]
     assert cells(reports)[0] == "‖ reports" and cells(reports)[7] == "‖ paused"
-    assert queue_totals(readings) == (4862, 143, 11, 1)
+    totals = queue_totals(readings)
+    assert [each.number for each in totals.all] == [4862, 143, 11, 1] and not totals.bound
 
 
 def test_the_drain_is_an_estimate_from_own_history() -> None:

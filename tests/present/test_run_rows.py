@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from console.domain.documents import Json
 from console.domain.runs import EventKind, Outcome, RunState
 from console.present.run_rows import (
     gate_line,
     plan_lines,
+    result_lines,
     run_columns,
     run_rows,
     run_seconds,
@@ -69,6 +71,21 @@ def test_a_run_is_steps_by_hosts() -> None:
     assert "deploy · ops1@bastion running lock held 2/7" in title and "0:54" in title
     step = shown_step(view)
     assert step is not None and step.name == "migrate" and shown_host(step) == "web1"
+
+
+def test_what_became_of_each_job_is_shown_before_the_words_of_the_commands_that_did_it() -> None:
+    world = living_world()
+    run = start_deploy(world, "production")
+    for name in ("migrate", "call 1 migrate"):
+        world.runs.add(run, EventKind.STEP_INTENDED, name, "web1", attempt=1)
+    world.runs.add(run, EventKind.STEP_FINISHED, "call 1 migrate", "web1", outcome="ok")
+    step = shown_step(world.runs.view(run))
+    assert step is not None and step.name == "migrate"
+    results: list[Json] = [{"uuid": "7c6f1d4e", "outcome": "ok", "detail": "back on its queue"}]
+    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", results=results)
+    step = shown_step(world.runs.view(run))
+    assert step is not None and step.name == "migrate"
+    assert "7c6f1d4e  ok  back on its queue" in plain(result_lines(step))
 
 
 def test_failure_unknown_and_lost_links_are_never_success() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from console.domain.health import Status
 from console.domain.readings import LIGHT, LightReading
 from console.domain.snapshot import Snapshot
+from console.present.environment_rows import ENVIRONMENT_COLUMNS, source_row
 from console.present.readings import others
-from console.present.rows import ENVIRONMENT_COLUMNS, source_row
 from console.present.table import Cell, Row, place, spanned, widths
 from console.present.text import FAILED, OK, OPEN
 from tests.fakes.clock import FakeClock
@@ -47,4 +47,4 @@ def test_the_light_question_of_before_is_not_shown_of_an_environment_read_fully(
     board = FakeBoard(FakeClock())
     board.put("lab", LIGHT, LightReading(status=Status.OK, detail=""))
     board.put("lab", "entropy", 256)
-    assert [snapshot.source for snapshot in others(board, "lab")] == ["entropy"]
+    assert [snapshot.source for snapshot in others(board, "lab", ())] == ["entropy"]

@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from console.domain.redact import Secret
 from console.ports import Completed
-from console.services.leases import start_time
-from console.services.wrapper import (
+from console.services.runs.leases import start_time
+from console.services.target.remote_step import (
     Observation,
     RemoteStep,
     Start,
@@ -24,8 +23,19 @@ from console.services.wrapper import (
     parse_start,
     start_text,
 )
+from tests.fakes.shell import STAND_INS
+from tests.waiting import eventually
 
-SHELLS = ("sh", "dash", "bash", "busybox")
+
+def _distinct(*names: str) -> tuple[str, ...]:
+    """These shells without those that are one of the others under another name, as `sh` mostly is."""
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(os.path.realpath(shutil.which(name) or name), name)
+    return tuple(found.values())
+
+
+SHELLS = _distinct("dash", "bash", "busybox", "sh")
 
 
 class LocalHost:
@@ -42,7 +52,7 @@ class LocalHost:
             self.path = str(self.bin)
         else:
             (self.bin / "sh").symlink_to(shutil.which(shell) or shell)
-            self.path = f"{self.bin}:/usr/bin:/bin"
+            self.path = f"{self.bin}:{STAND_INS}:/usr/bin:/bin"
         self.boot = directory / "boot_id"
         self.boot.write_text("first-boot\n")
 
@@ -78,11 +88,13 @@ class LocalHost:
         return parse_observation(self.run(observe_text(step, offset=offset, limit=limit)).stdout)
 
     def until(self, step: RemoteStep, wanted: Callable[[Observation], bool], seconds: float = 30) -> Observation:
-        deadline = time.monotonic() + seconds
-        while not wanted(seen := self.look(step)):
-            assert time.monotonic() < deadline, seen
-            time.sleep(0.02)
-        return seen
+        seen: list[Observation] = []
+
+        def came() -> Observation | None:
+            seen[:] = [self.look(step)]
+            return seen[0] if wanted(seen[0]) else None
+
+        return eventually(came, seconds, otherwise=lambda: seen)
 
     def end(self, step: RemoteStep) -> Observation:
         return self.until(step, lambda seen: seen.state in (StepState.ENDED, StepState.GONE))
@@ -92,18 +104,15 @@ def living(host: LocalHost) -> Iterator[LocalHost]:
     yield host
     for file in [*host.control.glob("runs/*/*/pid"), *host.control.glob("runs/*/*/command")]:
         pid, born, _ = file.read_text().split()
-        # A pid file may name anybody by now, or by a test's own doing.
-        if start_time(int(pid)) == born:
+        # A pid file may name anybody by now, or by a test's own doing; a group goes on without its leader.
+        if start_time(int(pid)) == born or (not Path("/proc", pid).exists() and group(int(pid))):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(pid), signal.SIGKILL)
 
 
 def pid_of(step: RemoteStep, name: str, seconds: float = 10) -> int:
     file = Path(step.directory) / name
-    deadline = time.monotonic() + seconds
-    while not file.exists():
-        assert time.monotonic() < deadline, f"no {name}"
-        time.sleep(0.01)
+    eventually(file.exists, seconds, otherwise=f"no {name}")
     return int(file.read_text().split()[0])
 
 
@@ -113,6 +122,18 @@ def gone(pid: int) -> bool:
     except OSError:
         return True
     return state in "ZX"
+
+
+def group(leader: int) -> list[int]:
+    """The processes of a group that are no zombies."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid, _, rest = file.read_text().partition(" ")
+            state, _, in_group = rest.rpartition(")")[2].split()[:3]
+            if int(in_group) == leader and state not in "ZX":
+                found.append(int(pid))
+    return found
 
 
 def command_lines() -> list[bytes]:

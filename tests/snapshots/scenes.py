@@ -9,15 +9,20 @@ from threading import Event
 from textual.pilot import Pilot
 
 from console.domain.actions import Action, Param, ParamType, StepSpec
+from console.domain.facts import queue_guesses
 from console.domain.failures import FailedPage, FailedSummary
-from console.domain.logs import Origin
+from console.domain.logs import FileOrigin
 from console.domain.queues import QueueReading
 from console.domain.runs import EventKind
 from console.ports import Publish
 from console.services.container import Services
+from console.services.discovery.probe import EnvFile, ProbeAnswer
+from console.services.discovery.trust_order import learned
+from console.sources.application import reading_of
 from console.ui.app import ConsoleApp
 from tests.fakes.screen import FakeWorld, fill, living_world, make_world, start_deploy
-from tests.fakes.world_values import make_failed, make_production, make_staging
+from tests.fakes.world_values import make_failed, make_production, make_queues, make_staging
+from tests.waiting import eventually_on
 
 TRACE = (
     '[2026-11-21 20:50:58] production.ERROR: RateLimited: 429 from api {"exception":"[object] '
@@ -72,6 +77,8 @@ class Scene:
             await pilot.press(*self.keys)
             if self.act:
                 self.act(self.state["world"])
+                # The world's clock has jumped; the second hand comes when it likes.
+                app.main._tick()
             await until(pilot, lambda: all(words in text(app) for words in self.seen))
             app.clear_notifications()
             for _ in range(15):
@@ -87,13 +94,9 @@ def text(app: ConsoleApp) -> str:
 
 async def until(pilot: Pilot[None], seen: Callable[[], object]) -> None:
     """Waits up to ten seconds for a condition."""
-    for _ in range(500):
-        if seen():
-            return
-        await pilot.pause(0.02)
     app = pilot.app
     assert isinstance(app, ConsoleApp)
-    raise AssertionError(f"never seen; the screen shows:\n{text(app)}")
+    await eventually_on(pilot, seen, otherwise=lambda: f"the screen shows:\n{text(app)}")
 
 
 def log(world: FakeWorld) -> None:
@@ -105,7 +108,7 @@ def log(world: FakeWorld) -> None:
         for host, line in LOG:
             data = line.encode()
             at = offsets.get(host, 0)
-            ring.append(Origin(host, "storage/logs/laravel.log", f"8:{host}"), at, data, minute=minute)
+            ring.append(FileOrigin(host, "storage/logs/laravel.log", f"8:{host}"), at, data, minute=minute)
             offsets[host] = at + len(data)
 
 
@@ -129,6 +132,18 @@ def empty() -> FakeWorld:
     world.checklists.views.clear()
     world.tails.followed.clear()
     del world.board.snapshots["fresh"]["probes"]
+    return world
+
+
+def guessed() -> FakeWorld:
+    """The host has no PHP: its `.env` and defaults are all that is known."""
+    env = {"APP_ENV": "production", "APP_KEY": "base64:x", "DB_CONNECTION": "mysql", "DB_HOST": "db", "REDIS_HOST": "r"}
+    answer = ProbeAnswer(signature="s", env=EnvFile.READ, values=env, nophp=True, problem="there is no PHP on the host")
+    facts = learned(replace(answer, values={**env, "DB_DATABASE": "shop", "REDIS_PREFIX": "shop_"})).facts(answer)
+    world = living_world()
+    world.board.put("production", "app", reading_of(facts))
+    redis = replace(make_queues(), guesses=queue_guesses(facts, facts.queues[0]))
+    world.board.put("production", "redis_queues", redis)
     return world
 
 
@@ -257,6 +272,8 @@ SCENES = (
     Scene("unreadable_200x50", WIDE, ("4",), world=unreadable, seen=("Access denied",)),
     Scene("environment_120x36", FULL, ("1", "enter"), seen=("load 0.42 (1 min)",)),
     Scene("environment_80x24", SMALL, ("1", "enter"), seen=("load 0.42 (1 min)",)),
+    Scene("guessed_120x36", FULL, ("1", "enter"), world=guessed, seen=("no PHP", "retry_after")),
+    Scene("guessed_80x24", SMALL, ("2",), world=guessed, seen=("on defaults",)),
     Scene("stale_120x36", FULL, act=old, seen=("5 m ago",)),
     Scene("normal_tier_120x36", FULL, ("1", "j", "enter"), seen=("NORMAL", "staging.example.com", "D deploy")),
     Scene("window_open_120x36", FULL, world=opened, seen=("change window 15:00 left",)),
@@ -269,7 +286,7 @@ SCENES = (
     Scene("confirm_normal_120x36", FULL, ("1", "j", "enter", "D"), seen=("Cancel", "Plan: Deploy")),
     Scene("confirm_protected_80x24", SMALL, ("D",), world=noted, seen=("type production",)),
     Scene("confirm_wrong_name_120x36", FULL, ("D", "p", "enter"), world=opened, seen=("That is not production",)),
-    Scene("retry_120x36", FULL, ("4", "r"), world=opened, seen=("retry 61 failed jobs",)),
+    Scene("retry_120x36", FULL, ("4", "r"), world=opened, seen=("retry 61 of the newest 100",)),
     Scene("params_120x36", FULL, ("D",), world=asking, seen=("Branch, tag or commit",)),
     Scene("run_80x24", SMALL, ("0",), world=deploying, seen=("migrate", "Migrating")),
     Scene("run_120x36", FULL, ("0",), world=deploying, seen=("running 0:09", "Migrating")),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.domain.workers import HostReading
 from console.errors import RemoteError, UnreachableError
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 from console.sources import hosts
 from console.sources.kinds import SourceContext, SourceParams
 from tests.fakes import FakeReach, FakeShell
@@ -88,3 +89,15 @@ def test_any_output_is_facts_or_an_error(text: str) -> None:
     except RemoteError:
         return
     assert facts.host == "h"
+
+
+def test_a_disk_that_was_not_read_is_unknown_and_hides_no_other() -> None:
+    mute = hosts.parse("web2", OUTPUT.replace("disk /dev/sda1 100 61 39 61% /srv\n", ""), now=1000.4)
+    assert mute.disk_percent is None
+    source = source_of(FakeShell("web1"))
+    told = source.summary(HostReading(hosts=(hosts.parse("web1", OUTPUT, now=1000.4), mute)))
+    assert told == "load ≤ 0.5, disk ≤ 61 % (unknown on web2)"
+    assert source.summary(HostReading(hosts=(mute,))) == "load ≤ 0.5, disk unknown"
+    assert [trouble.words for trouble in source.troubles(HostReading(hosts=(mute,)))] == ["web2 disk unknown"]
+    with pytest.raises(RemoteError, match="how it fares"):
+        hosts.parse("web1", OUTPUT.replace("MemFree", "x").replace("MemAvailable", "y"), now=1000.4)

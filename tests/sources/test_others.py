@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from console.domain.environment import Layout, QueueConnection
+from console.domain.facts import Fact
 from console.domain.health import ProbeResult, ProbeSpec, Status
+from console.domain.origins import Origin
 from console.domain.readings import AppReading, LightReading
 from console.domain.releases import Release
 from console.errors import UnreachableError
@@ -113,14 +115,17 @@ def test_the_application_tells_without_secrets_and_makes_itself_known() -> None:
     before, reading = context.discovered.facts, source.read()
     assert before is None
     assert context.discovered.facts == reach.facts()
-    assert reading == AppReading(
+    assert replace(reading, facts=()) == AppReading(
         laravel="8.83.26",
         app_env="production",
         timezone="UTC",
         database="app@db:3306",
         queues=("database", "redis", "sqs"),
         unread=("sqs: its driver sqs is not one this console reads",),
+        origin="php",
     )
+    assert Fact(name="database", value="app@db:3306", origin=Origin.PHP) in reading.facts
+    assert source.summary(reading) == "Laravel 8.83.26 · production · app@db:3306 · from php"
     round_trips(source, reading)
 
 

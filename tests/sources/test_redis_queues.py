@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from console.domain.environment import QueueConnection, RedisTarget
-from console.domain.queues import QueueDepth, QueueReading
+from console.domain.queues import QueueDepth, QueueReading, job_total
 from console.errors import QueryError, UnreachableError
+from console.ports import Scanned
 from console.sources import redis_queues
 from console.sources.kinds import SourceContext, SourceParams
+from console.sources.queue_keys import counted
 from tests.fakes import FakeClock, FakeKeyValue, FakeReach, make_facts
 from tests.sources.support import context_of, round_trips
 
@@ -92,12 +95,15 @@ def test_a_user_who_may_not_scan_sees_the_configured_queues(monkeypatch: pytest.
     source, store, context = made()
     fill(store, "default", ready=2)
 
-    def refuse(pattern: str, *, budget: int = 0, deadline: float = 0) -> tuple[bytes, ...]:
+    def refuse(pattern: str, *, cursor: bytes = b"0", budget: int = 0, deadline: float = 0) -> Scanned:
         raise QueryError("NOPERM")
 
     monkeypatch.setattr(store, "scan", refuse)
     context.names.add("redis", ["from-a-worker"])
-    assert list(depths(source.read())) == ["default", "from-a-worker", "high"]
+    found = source.read()
+    assert list(depths(found)) == ["default", "from-a-worker", "high"]
+    assert found.bound == "this Redis user may not look for queue names (SCAN)"
+    assert source.summary(found).startswith("≥2 jobs in ≥3 queues (")
 
 
 def test_names_of_workers_without_a_connection_belong_to_the_default_one() -> None:
@@ -142,16 +148,82 @@ def test_a_prefix_with_glob_characters_is_taken_literally(monkeypatch: pytest.Mo
     store.lists["app[1]*queues:mine"] = [b"{}"]
     store.lists["app1xqueues:theirs"] = [b"{}"]
 
-    def scan(pattern: str, *, budget: int = 0, deadline: float = 0) -> tuple[bytes, ...]:
-        return (b"app[1]*queues:mine",) if pattern == r"app\[1\]\*queues:*" else (b"app1xqueues:theirs",)
+    def scan(pattern: str, *, cursor: bytes = b"0", budget: int = 0, deadline: float = 0) -> Scanned:
+        keys = (b"app[1]*queues:mine",) if pattern == r"app\[1\]\*queues:*" else (b"app1xqueues:theirs",)
+        return Scanned(keys, None, 2)
 
     monkeypatch.setattr(store, "scan", scan)
     assert "mine" in depths(source.read())
 
 
+def test_a_key_of_another_kind_is_named_and_hides_no_other() -> None:
+    source, store, _ = made()
+    fill(store, "default", ready=3)
+    fill(store, "half", ready=2)
+    del store.zsets[f"{PREFIX}queues:half:delayed"]
+    store.strings[f"{PREFIX}queues:half:delayed"] = b"x"
+    store.hashes[f"{PREFIX}queues:stats"] = {b"processed": b"12"}
+    reading = source.read()
+    assert [(queue.queue, queue.ready) for queue in reading.queues] == [("default", 3), ("half", 2), ("high", 0)]
+    assert [trouble.words for trouble in source.troubles(reading) if trouble.unread] == [
+        f"redis: {PREFIX}queues:half:delayed is a string, where Laravel keeps a sorted set of jobs; it is not counted",
+        f"redis: {PREFIX}queues:stats is a hash, where Laravel keeps a list of jobs; it is not counted",
+    ]
+    assert not job_total(reading).is_complete and not depths(reading)["half"].counts.ready.is_complete
+    assert depths(reading)["default"].counts.ready.is_complete
+    source.read()
+    assert sum(command[0] == "TYPE" for command in store.asked) == 2, "what a key is, is asked once"
+    round_trips(source, reading)
+
+
+def test_many_keys_of_another_kind_are_a_few_lines() -> None:
+    source, store, _ = made()
+    fill(store, "default", ready=1)
+    for number in range(100):
+        store.hashes[f"{PREFIX}queues:h{number}"] = {}
+    reading = source.read()
+    assert len(reading.unread) == 21 and reading.unread[-1] == "80 more keys could not be counted either"
+
+
+def test_where_one_refused_key_ends_the_transaction_the_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, store, _ = made()
+    fill(store, "default", ready=3)
+    fill(store, "secret", ready=2)
+    plain = store.pipeline
+
+    def refuse(commands: Sequence[tuple[Any, ...]], *, deadline: float = 5.0) -> list[object]:
+        denied = {at for at, command in enumerate(commands) if "queues:secret" in str(command)}
+        replies = plain(commands, deadline=deadline)
+        for at, command in enumerate(commands):
+            if at in denied:
+                replies[at] = QueryError("default: Redis says: No permissions to access a key")
+            elif command[0] == "EXEC" and denied:
+                replies[at] = QueryError("default: Redis says: EXECABORT Transaction discarded")
+        return replies
+
+    monkeypatch.setattr(store, "pipeline", refuse)
+    reading = source.read()
+    assert depths(reading)["default"].ready == 3 and len(reading.unread) == 3
+    assert "queues:secret could not be counted: default: Redis says: No permissions" in reading.unread[0]
+
+
+def test_one_server_of_a_cluster_is_called_that() -> None:
+    moved = QueryError("default: Redis says: MOVED 7 127.0.0.1:7001")
+    with pytest.raises(QueryError, match="one server of a cluster"):
+        counted("default", "queues:default", [moved, 0, 0, 0])
+
+
+def test_names_that_are_no_text_are_counted() -> None:
+    source, store, _ = made()
+    store.lists[f"{PREFIX}queues:"] = [b"{}"]
+    assert depths(source.read())[""].label == "(no name)"
+
+
 def test_errors_of_the_server_are_errors() -> None:
     source, store, _ = made()
-    store.strings[f"{PREFIX}queues:default"] = b"no list"
+    for name in ("default", "high"):
+        for suffix in ("", ":delayed", ":reserved"):
+            store.strings[f"{PREFIX}queues:{name}{suffix}"] = b"none"
     with pytest.raises(QueryError, match="WRONGTYPE"):
         source.read()
     store.error = UnreachableError("gone")

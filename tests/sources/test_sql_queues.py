@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.environment import QueueConnection
-from console.domain.queues import QueueDepth, QueueReading
+from console.domain.queues import QueueDepth, QueueReading, job_total
 from console.errors import QueryError
 from console.sources import sql_queues
 from console.sources.kinds import SourceParams
@@ -63,6 +63,35 @@ def test_every_state_of_every_queue_is_counted(connection: sqlite3.Connection) -
     assert (mail.delayed, mail.oldest_ready_seconds) == (1, None)
     assert abs(reading.server_time - time.time()) < 3
     round_trips(source, reading)
+
+
+@pytest.mark.parametrize("cap", [10_000, 3])
+def test_jobs_without_a_name_or_a_time_are_jobs(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, cap: int
+) -> None:
+    monkeypatch.setattr(sql_queues, "CAP", cap)
+    for name in ("", None, "None", "plain"):
+        connection.execute("insert into jobs(queue, payload, attempts, available_at) values (?, '{}', 0, 1)", (name,))
+    connection.execute("insert into jobs(queue, payload, attempts) values ('plain', '{}', 0)")
+    reading = source_of(connection).read()
+    found = depths(reading)
+    assert job_total(reading).number == 5
+    assert (found[""].depth, found["None"].depth, found["plain"].depth) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("cap", [10_000, 4])
+def test_names_that_the_database_takes_for_equal_lose_no_job(monkeypatch: pytest.MonkeyPatch, cap: int) -> None:
+    monkeypatch.setattr(sql_queues, "CAP", cap)
+    with database() as connection:
+        connection.executescript(
+            "drop table jobs; create table jobs (id integer primary key, queue text collate nocase, payload text, "
+            "attempts integer, reserved_at integer, available_at integer, created_at integer);"
+        )
+        for name in ("Mail", "mail", "MAIL", "other", "other"):
+            job(connection, name, -5, -300)
+        reading = source_of(connection).read()
+    assert job_total(reading).number == 5
+    assert sorted(queue.stuck for queue in reading.queues if queue.depth) == [2, 3]
 
 
 def test_a_queue_once_seen_keeps_its_row(connection: sqlite3.Connection) -> None:

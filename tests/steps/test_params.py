@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from console.domain.plan_context import Target
+from console.domain.plans import Danger
 from console.errors import RefusedError, UsageError
 from console.steps import step_kinds
 from tests.steps.world import environment_at, plan_step, sh, tool
@@ -25,6 +27,10 @@ from tests.steps.world import environment_at, plan_step, sh, tool
         ("shell", {"script": "a", "secrets": {"OPSCONSOLE_SECRET_2": "env:A"}}),
         ("service", {"restart": "a", "reload": "b"}),
         ("service", {"restart": "a;b"}),
+        ("service", {"restart": "nginx", "hard": True}),
+        ("service", {"reload": "nginx", "drain": "5m"}),
+        ("service", {"restart": "workers", "hard": True, "drain": "5m"}),
+        ("service", {"restart": "workers", "via": "kill"}),
         ("failed_jobs", {"do": "prune", "ids": ["1"]}),
         ("failed_jobs", {"do": "retry"}),
         ("release", "destroy"),
@@ -46,9 +52,21 @@ def test_system_services_go_through_sudo() -> None:
         plan_step(environment, "service", {"restart": "{param.unit}"}, scope={"param": {"unit": "a b"}})
 
 
-def test_no_workers_configured_is_said_and_no_failure() -> None:
+def test_workers_are_restarted_by_the_runner() -> None:
+    environment = environment_at("/srv/app")
+    step = plan_step(environment, "service", {"restart": "workers"}, undo="service-restart", linked=True)
+    assert (step.scripts, step.danger, step.facts.undo) == ((), Danger.CAUTION, "service-restart")
+    assert step.text == "let workers finish and come back, by the framework's restart signal: laravel-worker"
+    assert (step.params["release"], step.params["every"]) == ("7", False)
+    alone = plan_step(environment, "service", {"restart": "workers"}, target=Target())
+    assert (alone.params["release"], alone.params["every"]) == ("", True)
+    hard = plan_step(environment, "service", {"restart": "workers", "hard": True})
+    assert hard.danger is Danger.DESTRUCTIVE and "whatever they do" in hard.text
+
+
+def test_no_workers_configured_is_said_in_the_plan() -> None:
     step = plan_step(environment_at("/srv/app", supervisor=()), "service", {"restart": "workers"})
-    assert sh(step.scripts[0].script) == (0, "no programs are configured under workers\n")
+    assert "no programs are configured under `workers:`" in step.text
 
 
 def test_a_script_as_somebody_else_and_its_first_line(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from console.domain.environment import CodeSource, Tier
-from console.domain.planning import Target
+from console.domain.plan_context import Target
 from console.domain.runs import Danger
 from console.errors import RefusedError, UsageError
-from console.services.survey import read_archive
+from console.services.planning.archives import read_archive
 from tests.steps.world import COMMIT, environment_at, plan_step, sh, tool
 
 HEAD = 'set -eu\numask "$(printf %04o "$((0$(umask) & 022))")"\n'
@@ -159,10 +159,8 @@ def test_create_from_an_archive_checks_its_hash(tmp_path: Path) -> None:
     (base / ".opsconsole").mkdir(parents=True)
     target = Target(release="7", creates=True, commit=archive.sha256, ref="code.tar.gz", archive=archive)
     step = plan_step(environment_at(base), "release", "create", target=target)
-    upload = step.params["upload"]
-    assert isinstance(upload, dict)
-    assert isinstance(upload["to"], dict)
-    place = Path(str(upload["to"]["web1"]))
+    assert step.facts.upload is not None
+    place = Path(step.facts.upload.to["web1"])
     place.write_bytes(b"something else")
     assert sh(step.scripts[0].script)[0] == 1
     assert not (base / "releases/7").exists()
@@ -270,47 +268,17 @@ def test_composer_is_needed_only_without_its_autoloader(tmp_path: Path) -> None:
     assert sh(step.when[0].script)[0] == 1
 
 
-SUPERVISOR = """echo "$*" >> "$HOME/calls"
-case $1 in
-  pid) echo 12 ;;
-  status) cat <<'END'
-laravel-worker:laravel-worker_00   RUNNING   pid 7, uptime 0:00:09
-laravel-worker:laravel-worker_01   FATAL     Exited too quickly
-laravel-worker-other               RUNNING   pid 8, uptime 0:00:09
-someone-elses:x                    RUNNING   pid 9, uptime 0:00:09
-END
-  ;;
-esac"""
-
-
-def test_workers_restart_exactly_theirs(tmp_path: Path) -> None:
-    tool(tmp_path / "bin", "supervisorctl", SUPERVISOR)
-    step = plan_step(environment_at(tmp_path), "service", {"restart": "workers"})
-    status, output = sh(step.scripts[0].script, path=tmp_path / "bin", variables={"HOME": str(tmp_path)})
-    assert status == 0, output
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [call for call in calls if call.startswith("restart")] == [
-        "restart laravel-worker:laravel-worker_00 laravel-worker:laravel-worker_01"
-    ]
-
-
-def test_workers_missing_on_a_worker_host_fail(tmp_path: Path) -> None:
-    tool(tmp_path / "bin", "supervisorctl", "[ $1 != pid ] || echo 12")
-    step = plan_step(environment_at(tmp_path), "service", {"restart": "workers"})
-    status, output = sh(step.scripts[0].script, path=tmp_path / "bin", variables={"HOME": str(tmp_path)})
-    assert status == 1
-    assert "laravel-worker" in output
-
-
 def test_failed_jobs_name_every_id_behind_a_double_dash() -> None:
     scope = {"param": {"ids": ["7c6f1d4e-0000-4000-8000-000000000001", "7c6f1d4e-0000-4000-8000-000000000002"]}}
     step = plan_step(
         environment_at("/srv/app"), "failed_jobs", {"do": "retry", "ids": "{param.ids}"}, scope=scope, linked=True
     )
-    assert step.scripts[0].script.endswith(
-        "exec php artisan queue:retry --no-interaction --no-ansi -- "
-        "7c6f1d4e-0000-4000-8000-000000000001 7c6f1d4e-0000-4000-8000-000000000002\n"
+    assert step.params["command"] == ["php", "artisan", "queue:retry", "--no-interaction", "--no-ansi", "--"]
+    assert step.params["ids"] == list(scope["param"]["ids"])
+    step = plan_step(
+        environment_at("/srv/app"), "failed_jobs", {"do": "forget", "ids": "{param.ids}"}, scope=scope, linked=True
     )
+    assert 'php artisan queue:forget --no-interaction --no-ansi -- "$id"' in step.scripts[0].script
     with pytest.raises(UsageError):
         plan_step(
             environment_at("/srv/app"),

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from console.config.kinds import params_model
 from console.domain.actions import Effect, StepSpec
 from console.domain.environment import AppSpec, CodeSource, Environment
-from console.domain.planning import PlanContext, Target
+from console.domain.plan_context import PlanContext, Target
 from console.domain.runs import PlannedStep
 from console.steps import step_kinds
 from tests.fakes.reach import make_environment
@@ -29,7 +30,7 @@ def environment_at(base: Path | str, **changes: Any) -> Environment:
 def plan_step(environment: Environment, kind: str, params: Any, **changes: Any) -> PlannedStep:
     """The step planned on all hosts; `changes` go to the spec or the context."""
     one = step_kinds()[kind]
-    document = one.Params.model_validate(params).model_dump(mode="json", by_alias=True)
+    document = params_model(one).model_validate(params).model_dump(mode="json", by_alias=True)
     names = {"name", "effect", "timeout", "when", "check", "undo", "on_abort", "become"}
     spec_changes = {key: value for key, value in changes.items() if key in names}
     base: dict[str, Any] = {"name": kind, "kind": kind, "params": document, "on": "all", "effect": Effect.ONCE}

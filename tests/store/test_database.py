@@ -221,12 +221,12 @@ import sys
 import tempfile
 from pathlib import Path
 from datetime import UTC, datetime
-from console.domain.runs import EventKind
+from console.domain.events import GateSampled
 from console.store.database import open_database
-from console.store.runs import Runs
-store = Runs(open_database(Path(sys.argv[1])))
+from console.store.runs import RunStore
+store = RunStore(open_database(Path(sys.argv[1])))
 for number in range(int(sys.argv[2])):
-    store.append(1, EventKind.GATE_SAMPLED, at=datetime.now(UTC), data={"who": sys.argv[3], "n": number})
+    store.append(1, GateSampled(more={"who": sys.argv[3], "n": number}), at=datetime.now(UTC))
 """
 
 
@@ -247,9 +247,9 @@ COLLEAGUES = """
 import os, sys
 from pathlib import Path
 from datetime import UTC, datetime
-from console.domain.runs import EventKind
+from console.domain.events import RunStarted
 from console.store.database import open_database
-from console.store.runs import Runs
+from console.store.runs import RunStore
 from tests.domain.test_codec import small_plan
 directory, group, gid = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.umask(0o077)
@@ -259,10 +259,10 @@ def act(uid, first):
         return
     os.setgroups([gid]); os.setgid(uid); os.setuid(uid)
     database = open_database(directory, group=group)
-    store = Runs(database)
+    store = RunStore(database)
     if first:
         store.create(small_plan(), name_suffix="x", token="t", at=datetime.now(UTC))
-    store.append(1, EventKind.RUN_STARTED, at=datetime.now(UTC), data={"uid": uid})
+    store.append(1, RunStarted(more={"uid": uid}), at=datetime.now(UTC))
     print(uid, len(store.events(1)), flush=True)
     if not first:
         database.close()

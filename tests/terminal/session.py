@@ -14,9 +14,12 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
+
+from tests.waiting import NotInTimeError, eventually
 
 KEYS = {
     "enter": "\r",
@@ -83,7 +86,9 @@ class Terminal:
         self._screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
         self._fed = 0
+        self._rows: list[str] | None = None
         self._code: int | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
@@ -126,8 +131,9 @@ class Terminal:
 
     def close(self) -> None:
         """Ends the program (killed when it does not go within 3 s) and frees the terminal."""
-        if self._ending.is_set():
+        if self._closed:
             return
+        self._closed = True
         for number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 10.0)):
             if self._poll() is None:
                 os.kill(self.pid, number)
@@ -147,9 +153,8 @@ class Terminal:
         return self._code
 
     def _await_end(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while self._poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
+        with suppress(NotInTimeError):
+            eventually(lambda: self._poll() is not None, seconds)
 
     @property
     def running(self) -> bool:
@@ -160,18 +165,21 @@ class Terminal:
         """Waits for the program's end; its exit code, negative for a signal."""
         self._await_end(seconds)
         if self._code is None:
-            raise TimeoutError(f"still running after {seconds:g} s:\n{self.text}")
+            raise NotInTimeError(f"still running after {seconds:g} s:\n{self.text}")
         self._drain()
         return self._code
 
     def _drain(self) -> None:
         """Lets the reader take what the ended program left: on a busy machine it may not have had its turn yet."""
-        deadline, quiet, count = time.monotonic() + 5, 0, -1
-        while quiet < 4 and time.monotonic() < deadline:
-            waiting = bool(select.select([self._master], [], [], 0)[0])
-            quiet = quiet + 1 if not waiting and count == len(self.chunks) else 0
-            count = len(self.chunks)
-            time.sleep(0.02)
+        looks: list[int] = []
+
+        def quiet() -> bool:
+            waiting = select.select([self._master], [], [], 0)[0]
+            looks.append(-1 if waiting else len(self.chunks))
+            return looks[-1] >= 0 and looks[-8:] == [looks[-1]] * 8
+
+        with suppress(NotInTimeError):
+            eventually(quiet, 5)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the program a signal."""
@@ -180,10 +188,12 @@ class Terminal:
     # -- typing
 
     def press(self, *names: str) -> float:
-        """Types keys, one write each; the time of the last."""
+        """Types keys, one write each; the time just before the last was written: the kernel may echo it at once."""
+        at = time.monotonic()
         for name in names:
+            at = time.monotonic()
             os.write(self._master, key(name))
-        return time.monotonic()
+        return at
 
     def send(self, data: bytes) -> None:
         """Writes raw bytes, as a paste or a hostile terminal would."""
@@ -192,6 +202,7 @@ class Terminal:
     def resize(self, width: int, height: int) -> None:
         """Changes the window's size, which also signals the program."""
         self._feed()
+        self._rows = None
         self._screen.resize(height, width)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
@@ -201,7 +212,9 @@ class Terminal:
         with self._lock:
             fresh = b"".join(data for _, data in self.chunks[self._fed :])
             self._fed = len(self.chunks)
-        self._stream.feed(STRANGE.sub(b"", fresh))
+        if fresh:
+            self._rows = None
+            self._stream.feed(STRANGE.sub(b"", fresh))
 
     @property
     def width(self) -> int:
@@ -217,7 +230,10 @@ class Terminal:
     def lines(self) -> list[str]:
         """The screen's rows as text."""
         self._feed()
-        return [line.rstrip() for line in self._screen.display]
+        # Whoever waits asks a hundred times a second, far more often than something is written.
+        if self._rows is None:
+            self._rows = [line.rstrip() for line in self._screen.display]
+        return list(self._rows)
 
     @property
     def text(self) -> str:
@@ -245,29 +261,29 @@ class Terminal:
     def wait_for(self, what: str | Callable[[str], bool], seconds: float = 10.0) -> float:
         """Waits until the screen shows a text (or satisfies a condition on its text); seconds it took."""
         shown = (lambda text: what in text) if isinstance(what, str) else what
+
+        def look() -> bool:
+            if shown(self.text):
+                return True
+            if self.running:
+                return False
+            self._drain()
+            if not shown(self.text):
+                raise NotInTimeError(f"the program ended with {self._code} before {what!r}; the screen:\n{self.text}")
+            return True
+
         began = time.monotonic()
-        while not shown(self.text):
-            if time.monotonic() - began > seconds:
-                raise TimeoutError(f"{what!r} not shown within {seconds:g} s; the screen:\n{self.text}")
-            if not self.running:
-                self._drain()
-                if shown(self.text):
-                    break
-                raise TimeoutError(f"the program ended with {self._code} before {what!r}; the screen:\n{self.text}")
-            time.sleep(0.01)
+        eventually(look, seconds, otherwise=lambda: f"{what!r} is not shown; the screen:\n{self.text}")
         return time.monotonic() - began
 
     def wait_quiet(self, quiet: float = 0.3, seconds: float = 10.0) -> None:
         """Waits until nothing was written for `quiet` seconds."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() - self._last_written() < quiet:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the program never paused for {quiet:g} s")
-            time.sleep(0.01)
+        eventually(lambda: self._paused_for(quiet), seconds, otherwise=f"the program never paused for {quiet:g} s")
 
-    def _last_written(self) -> float:
+    def _paused_for(self, quiet: float) -> bool:
         with self._lock:
-            return self.chunks[-1][0] if self.chunks else self.started_at
+            last = self.chunks[-1][0] if self.chunks else self.started_at
+        return time.monotonic() - last >= quiet
 
     def painted_at(self, what: str | Callable[[str], bool]) -> float:
         """Seconds from the start until the screen first showed that, found by replaying the output."""
@@ -280,19 +296,17 @@ class Terminal:
             stream.feed(STRANGE.sub(b"", data))
             if shown("\n".join(screen.display)):
                 return at - self.started_at
-        raise TimeoutError(f"{what!r} was never shown")
+        raise AssertionError(f"{what!r} was never shown")
 
     def answer_time(self, name: str, seconds: float = 5.0) -> float:
         """Seconds from typing a key to the first output after it."""
         before = self.press(name)
-        deadline = before + seconds
-        while time.monotonic() < deadline:
+
+        def first() -> float | None:
             with self._lock:
-                after = [at for at, _ in self.chunks[-50:] if at >= before]
-            if after:
-                return after[0] - before
-            time.sleep(0.000_5)
-        raise TimeoutError(f"no output within {seconds:g} s after {name}")
+                return next((at for at, _ in self.chunks[-50:] if at >= before), None)
+
+        return eventually(first, seconds, otherwise=f"no output after {name}") - before
 
     # -- what the program leaves behind
 
@@ -310,3 +324,28 @@ class Terminal:
     def modes_restored(self) -> bool:
         """Whether the line discipline (echo, canonical input…) is as it was before the program ran."""
         return termios.tcgetattr(self._slave) == self.modes_before
+
+
+class FailingTerminal(Terminal):
+    """A terminal that stalls or goes away while the program runs."""
+
+    def deafen(self) -> None:
+        """Reads nothing any more: soon the program cannot write, as behind a link that has stalled."""
+        self._ending.set()
+        self._reader.join(5)
+
+    def vanish(self) -> None:
+        """Takes the terminal away from under the program, as a closed window or a lost connection does."""
+        self.deafen()
+        os.close(self._master)
+
+    def reap(self, seconds: float) -> bool:
+        """After `vanish`: whether the program ended within so many seconds; it is killed when it did not."""
+        self._await_end(seconds)
+        self._closed = True
+        ended = self._poll() is not None
+        if not ended:
+            os.kill(self.pid, signal.SIGKILL)
+            self._await_end(10)
+        os.close(self._slave)
+        return ended

@@ -11,6 +11,7 @@ import pytest
 
 from tests.terminal.session import Terminal, processor_seconds, resident_bytes
 from tests.terminal.tmux import Tmux
+from tests.waiting import NotInTimeError, eventually
 
 RUDE = (
     "import sys,time,termios,tty; tty.setraw(0); sys.stdout.write('\\x1b[?1049h\\x1b[?25lhere'); sys.stdout.flush(); "
@@ -48,6 +49,7 @@ def test_what_a_polite_program_leaves_behind_is_nothing() -> None:
         assert terminal.open_modes == set() and terminal.modes_restored
 
 
+@pytest.mark.deadline
 def test_times_and_costs() -> None:
     script = "import time; time.sleep(0.2); print('late', flush=True); t=time.process_time()\n"
     script += "while time.process_time() - t < 0.3: pass\nprint('done', flush=True); input()"
@@ -69,6 +71,7 @@ def test_strange_sequences_do_not_reach_the_screen() -> None:
         assert terminal.lines[0].startswith("abcd") and b"]52;" in terminal.output
 
 
+@pytest.mark.deadline
 def test_a_program_that_ignores_everything_is_killed() -> None:
     began = time.monotonic()
     with Terminal(["sh", "-c", "trap '' TERM HUP; echo up; while :; do sleep 0.1; done"]) as terminal:
@@ -83,15 +86,12 @@ def test_tmux_shows_types_and_tells_the_end(tmp_path: Path) -> None:
         tmux.press("abc", "Enter")
         tmux.wait_for("got abc")
         assert tmux.modes["alternate"] is False and tmux.modes["mouse"] is False
-        deadline = time.monotonic() + 5
-        while not tmux.dead and time.monotonic() < deadline:
-            time.sleep(0.02)
         # With what it ended tmux does not always learn.
-        assert tmux.dead
+        eventually(lambda: tmux.dead, 5)
 
 
 def test_waiting_in_vain_shows_the_screen() -> None:
     with Terminal(["sh", "-c", "echo something; read word"]) as terminal:
         terminal.wait_for("something")
-        with pytest.raises(TimeoutError, match="something"):
+        with pytest.raises(NotInTimeError, match="something"):
             terminal.wait_for("nothing", 0.1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.waiting import eventually
 
 
 class Tmux:
@@ -70,6 +71,10 @@ class Tmux:
         """Changes the window's size."""
         self._run("resize-window", "-x", str(width), "-y", str(height))
 
+    def kill(self, what: str) -> None:
+        """Ends the session or the pane under the program: `kill-session`, `kill-pane`."""
+        self._run(what)
+
     @property
     def text(self) -> str:
         """The window's text."""
@@ -77,8 +82,4 @@ class Tmux:
 
     def wait_for(self, what: str, seconds: float = 15.0) -> None:
         """Waits until the window shows a text."""
-        deadline = time.monotonic() + seconds
-        while what not in (shown := self.text):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what!r} not shown within {seconds:g} s; the window:\n{shown}")
-            time.sleep(0.03)
+        eventually(lambda: what in self.text, seconds, otherwise=lambda: f"{what!r}; the window:\n{self.text}")

@@ -12,6 +12,7 @@ from console.ui.screens.main import MainScreen
 from console.ui.widgets.record_table import RecordTable
 from console.ui.widgets.status_bar import StatusBar
 from tests.fakes.screen import FakeWorld
+from tests.waiting import eventually_on
 
 
 class Driver:
@@ -28,11 +29,7 @@ class Driver:
 
     async def until(self, seen: Callable[[], object], seconds: float = 5.0) -> None:
         """Waits until something holds; AssertionError when it never does."""
-        for _ in range(int(seconds / 0.01)):
-            if seen():
-                return
-            await self.pilot.pause(0.01)
-        raise AssertionError(f"never seen; the screen shows:\n{self.text}")
+        await eventually_on(self.pilot, seen, seconds, otherwise=lambda: f"the screen shows:\n{self.text}")
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

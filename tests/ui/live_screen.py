@@ -31,7 +31,8 @@ TERMINAL_EVIL = (
 def main(kind: str) -> int:
     if kind == "hello":
         return hello()
-    from console.ui.app import ConsoleApp, run_screen
+    from console.ui.app import ConsoleApp
+    from console.ui.launch import run_screen
 
     if kind == "loaded":
         before = set(sys.modules)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from console.domain.checklists import ChecklistView, MarkKind
 from console.ui.app import ConsoleApp
 from console.ui.panes.checklists import ChecklistsPane
 from tests.fakes.screen import FakeWorld, living_world, make_world
+from tests.waiting import eventually_on
 
 
 @asynccontextmanager
@@ -22,23 +22,15 @@ async def shown(world: FakeWorld) -> AsyncIterator[tuple[Pilot[None], Checklists
     app = ConsoleApp(world.factory)
     async with app.run_test(size=(140, 40)) as pilot:
         pane = app.main.query_one(ChecklistsPane)
-        await until(pilot, lambda: app.services is not None and pane.table.empty != "reading …")
+        await eventually_on(pilot, lambda: app.services is not None and pane.table.empty != "reading …")
         await pilot.press("5")
-        await until(pilot, lambda: pane.table.has_focus)
+        await eventually_on(pilot, lambda: pane.table.has_focus)
         yield pilot, pane
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Waits until something holds, at most ten seconds."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        await pilot.pause(0.01)
 
 
 def rows(pane: ChecklistsPane) -> list[str]:
     """What stands in the table, glyph and words."""
-    return [" ".join(cell.text for cell in row.cells[:2]) for row in pane.table.rows]
+    return [" ".join(cell.text for cell in row.cells[:2]) for row in pane.table.model.rows]
 
 
 async def type_words(pilot: Pilot[None], words: str) -> None:
@@ -71,16 +63,16 @@ async def test_sections_items_and_progress_are_shown(world: FakeWorld) -> None:
         ]
         assert "5 Checklist" in str(pane.border_title)
         assert "3/9" in str(pane.border_title)
-        assert pane.table.current is not None
-        assert pane.table.current.key == "i3"
+        assert pane.table.model.current is not None
+        assert pane.table.model.current.key == "i3"
 
 
 async def test_t_ticks_and_goes_on(world: FakeWorld) -> None:
     async with shown(world) as (pilot, pane):
         await pilot.press("t")
-        await until(pilot, lambda: len(world.checklists.marks) == 1 and "4/9" in str(pane.border_title))
+        await eventually_on(pilot, lambda: len(world.checklists.marks) == 1 and "4/9" in str(pane.border_title))
         await pilot.press("t")
-        await until(pilot, lambda: "5/9" in str(pane.border_title))
+        await eventually_on(pilot, lambda: "5/9" in str(pane.border_title))
         assert [(item, kind) for _, _, item, kind, _ in world.checklists.marks] == [
             ("i3", MarkKind.TICK),
             ("i4", MarkKind.TICK),
@@ -97,9 +89,9 @@ async def test_skip_takes_a_reason(world: FakeWorld) -> None:
         await pilot.press("minus")
         await pilot.pause()
         await type_words(pilot, "not now")
-        await until(pilot, lambda: bool(world.checklists.marks))
+        await eventually_on(pilot, lambda: bool(world.checklists.marks))
         assert world.checklists.marks == [("production", "deploy", "i3", MarkKind.SKIP, "not now")]
-        await until(pilot, lambda: "– Deploy code changes · skipped: not now" in rows(pane))
+        await eventually_on(pilot, lambda: "– Deploy code changes · skipped: not now" in rows(pane))
 
 
 async def test_fail_note_and_reopen(world: FakeWorld) -> None:
@@ -107,26 +99,26 @@ async def test_fail_note_and_reopen(world: FakeWorld) -> None:
         await pilot.press("exclamation_mark")
         await pilot.pause()
         await type_words(pilot, "disk full")
-        await until(pilot, lambda: len(world.checklists.marks) == 1 and pane.table.has_focus)
+        await eventually_on(pilot, lambda: len(world.checklists.marks) == 1 and pane.table.has_focus)
         await pilot.press("a")
         await pilot.pause()
         await type_words(pilot, "ticket 7")
-        await until(pilot, lambda: len(world.checklists.marks) == 2 and pane.table.has_focus)
+        await eventually_on(pilot, lambda: len(world.checklists.marks) == 2 and pane.table.has_focus)
         await pilot.press("u")
-        await until(pilot, lambda: len(world.checklists.marks) == 3)
+        await eventually_on(pilot, lambda: len(world.checklists.marks) == 3)
         assert [(kind, note) for _, _, _, kind, note in world.checklists.marks] == [
             (MarkKind.FAIL, "disk full"),
             (MarkKind.NOTE, "ticket 7"),
             (MarkKind.REOPEN, ""),
         ]
         assert {item for _, _, item, _, _ in world.checklists.marks} == {"i3"}
-        await until(pilot, lambda: "▶ Deploy code changes · ticket 7" in rows(pane))
+        await eventually_on(pilot, lambda: "▶ Deploy code changes · ticket 7" in rows(pane))
 
 
 async def test_marked_items_are_ticked_together(world: FakeWorld) -> None:
     async with shown(world) as (pilot, pane):
         await pilot.press("space", "space", "t")
-        await until(pilot, lambda: len(world.checklists.marks) == 2 and not pane.table.marked)
+        await eventually_on(pilot, lambda: len(world.checklists.marks) == 2 and not pane.table.model.marked)
         assert [item for _, _, item, _, _ in world.checklists.marks] == ["i3", "i4"]
 
 
@@ -138,9 +130,9 @@ async def test_a_colleagues_tick_appears_without_a_key(world: FakeWorld) -> None
         )
         world.checklists.views["production", "deploy"] = replace(before, items=items)
         world.checklists.publish(("checklist", "production"))
-        await until(pilot, lambda: "✓ Clear caches" in rows(pane))
-        assert pane.table.current is not None
-        assert pane.table.current.key == "i3"
+        await eventually_on(pilot, lambda: "✓ Clear caches" in rows(pane))
+        assert pane.table.model.current is not None
+        assert pane.table.model.current.key == "i3"
 
 
 async def test_enter_shows_the_whole_item(world: FakeWorld) -> None:
@@ -151,14 +143,14 @@ async def test_enter_shows_the_whole_item(world: FakeWorld) -> None:
     async with shown(world) as (pilot, pane):
         assert pane.copy_text() == "php artisan migrate"
         await pilot.press("enter")
-        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        await eventually_on(pilot, lambda: len(pilot.app.screen_stack) == 2)
 
 
 async def test_another_checklist_by_name(world: FakeWorld) -> None:
     world.checklists.views["production", "after"] = replace(view(world), name="after", title="After", items=())
     async with shown(world) as (pilot, pane):
         pane.choose("after")
-        await until(pilot, lambda: pane.shown is not None and pane.shown.name == "after")
+        await eventually_on(pilot, lambda: pane.shown is not None and pane.shown.name == "after")
         assert rows(pane) == []
         assert "has no items" in pane.table.empty
 
@@ -168,16 +160,16 @@ async def test_without_a_checklist_the_pane_says_the_next_step() -> None:
         assert "no checklist: name one under" in pane.table.empty
 
 
-async def test_w_ends_the_walk_after_a_yes(world: FakeWorld) -> None:
+async def test_w_ends_the_session_after_a_yes(world: FakeWorld) -> None:
     async with shown(world) as (pilot, pane):
         await pilot.press("w")
         await pilot.pause()
         await type_words(pilot, "no")
         assert pane.shown is not None
         assert pane.shown.session == 1
-        await until(pilot, lambda: pane.table.has_focus)
+        await eventually_on(pilot, lambda: pane.table.has_focus)
         await pilot.press("w")
         await pilot.pause()
         await type_words(pilot, "yes")
-        await until(pilot, lambda: pane.shown is not None and pane.shown.session is None)
-        await until(pilot, lambda: "0/9" in str(pane.border_title))
+        await eventually_on(pilot, lambda: pane.shown is not None and pane.shown.session is None)
+        await eventually_on(pilot, lambda: "0/9" in str(pane.border_title))

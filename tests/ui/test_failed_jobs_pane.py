@@ -29,15 +29,15 @@ async def test_an_older_failed_job_that_went_elsewhere_goes_from_the_list_by_its
     with_older(world, 150)
     async with driven(world) as screen:
         await screen.press("4", "v", "G")
-        await screen.until(lambda: len(screen.table(4).rows) == 200)
+        await screen.until(lambda: len(screen.table(4).model.rows) == 200)
         world.failed.jobs = [job for job in world.failed.jobs if job.uuid != "old-0050"]
-        await screen.until(lambda: len(screen.table(4).rows) == 199, 2.5)
-        assert all(row.key != "old-0050" for row in screen.table(4).rows)
-        assert len({row.key for row in screen.table(4).rows}) == 199
+        await screen.until(lambda: len(screen.table(4).model.rows) == 199, 2.5)
+        assert all(row.key != "old-0050" for row in screen.table(4).model.rows)
+        assert len({row.key for row in screen.table(4).model.rows}) == 199
 
 
 def listed(screen: Driver, rows: int) -> bool:
-    return len(screen.table(4).rows) == rows
+    return len(screen.table(4).model.rows) == rows
 
 
 async def test_older_failed_jobs_are_listed_up_to_a_bound_that_is_told(world: FakeWorld) -> None:
@@ -49,7 +49,7 @@ async def test_older_failed_jobs_are_listed_up_to_a_bound_that_is_told(world: Fa
             await screen.until(partial(listed, screen, rows))
         await screen.press("g", "G")
         await screen.until(lambda: any("the newest 500 are listed here" in notice for notice in screen.notices))
-        assert len(screen.table(4).rows) == 500 and len(world.failed.pages) == 4
+        assert len(screen.table(4).model.rows) == 500 and len(world.failed.pages) == 4
 
 
 async def test_what_newer_failures_push_off_the_newest_page_goes_on_being_listed(world: FakeWorld) -> None:
@@ -57,22 +57,22 @@ async def test_what_newer_failures_push_off_the_newest_page_goes_on_being_listed
     first = world.failed.jobs[0]
     async with driven(world) as screen:
         await screen.press("4", "v", "G")
-        await screen.until(lambda: len(screen.table(4).rows) == 200)
+        await screen.until(lambda: len(screen.table(4).model.rows) == 200)
         came = [replace(first, id=first.id + n, uuid=f"new-{n:04}") for n in range(7, 0, -1)]
         world.failed.jobs = [*came, *world.failed.jobs]
         newest = make_failed(world.failed.jobs[:100])
         page = replace(newest.page, next=world.failed.jobs[99].id, total=len(world.failed.jobs))
         world.board.put("production", "failed_jobs", replace(newest, page=page))
-        await screen.until(lambda: len(screen.table(4).rows) == 207)
-        await screen.until(lambda: "new-0001" in {row.key for row in screen.table(4).rows})
-        assert [row.key for row in screen.table(4).rows] == [job.uuid for job in world.failed.jobs[:207]]
+        await screen.until(lambda: len(screen.table(4).model.rows) == 207)
+        await screen.until(lambda: "new-0001" in {row.key for row in screen.table(4).model.rows})
+        assert [row.key for row in screen.table(4).model.rows] == [job.uuid for job in world.failed.jobs[:207]]
 
 
 async def test_older_failed_jobs_that_cannot_be_looked_for_are_not_shown_as_current(world: FakeWorld) -> None:
     with_older(world, 150)
     async with driven(world) as screen:
         await screen.press("4", "v", "G")
-        await screen.until(lambda: len(screen.table(4).rows) == 200)
+        await screen.until(lambda: len(screen.table(4).model.rows) == 200)
         world.failed.broken = True
         snapshot = world.board.get("production", "failed_jobs")
         assert snapshot is not None
@@ -90,7 +90,7 @@ async def test_a_groups_job_says_that_it_is_one_of_several(world: FakeWorld) -> 
         await screen.press("4")
         await screen.until(lambda: "v each job" in screen.text)
         await screen.press("enter")
-        await screen.until(lambda: "the newest, 1 of 61: v lists each" in screen.text)
+        await screen.until(lambda: "the newest, 1 of ≥61: v lists each" in screen.text)
         await screen.press("escape", "v")
         await screen.until(lambda: "v by cause" in screen.text)
         await screen.press("enter")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from textual.pilot import Pilot
 
-from console.domain.log_format import Level
-from console.domain.logs import FollowState, FollowStatus, LogRing, Origin
-from console.ui.app import ConsoleApp
-from console.ui.panes.logs import LogsPane
+from console.domain.log_history import LeftOut
+from console.domain.logs import FollowState, FollowStatus, LogRing
 from console.ui.screens.detail import DetailScreen
 from console.ui.screens.main import MainScreen
 from console.ui.widgets.log_view import PERIOD
 from console.ui.widgets.text_view import TextView
 from tests.fakes.screen import START, FakeWorld, living_world
+from tests.ui.log_lines import Writer, screen, settled, shown, title
 
 TRACE = (
     b'[2026-11-21 20:50:58] production.ERROR: RateLimited: 429 from api {"exception":"[object]'
@@ -29,56 +25,6 @@ TRACE = (
     b"#2 /srv/app/releases/7/vendor/laravel/framework/src/B.php(2): g()\n"
     b'#3 {main}\n"} \n'
 )
-
-
-class Writer:
-    """Appends to a ring as a follower would."""
-
-    def __init__(self, world: FakeWorld, host: str = "web1", environment: str = "production") -> None:
-        self.world = world
-        self.ring = world.tails.ring(environment)
-        self.environment = environment
-        self.origin = Origin(host, "storage/logs/laravel.log", f"8:{host}")
-        self.offset = 0
-
-    def write(self, data: bytes) -> None:
-        minute = int(self.world.clock.now().timestamp()) // 60
-        self.ring.append(self.origin, self.offset, data, minute=minute)
-        self.offset += len(data)
-        self.world.tails.publish(("logs", self.environment))
-
-    def line(self, text: str, level: str = "INFO") -> None:
-        self.write(f'[2026-11-21 20:50:41] production.{level}: {text} {{"ms":912}} \n'.encode())
-
-
-@asynccontextmanager
-async def shown(world: FakeWorld, size: tuple[int, int] = (140, 40)) -> AsyncIterator[tuple[Pilot[None], LogsPane]]:
-    """The screen with the logs pane focused."""
-    app = ConsoleApp(world.factory)
-    async with app.run_test(size=size) as pilot:
-        for _ in range(200):
-            if app.services is not None:
-                break
-            await pilot.pause(0.01)
-        await pilot.press("6")
-        await settled(pilot)
-        yield pilot, app.main.query_one(LogsPane)
-
-
-async def settled(pilot: Pilot[None]) -> None:
-    """Long enough for a repaint that was put off."""
-    await pilot.pause(0.12)
-    await pilot.pause()
-
-
-def screen(pane: LogsPane) -> list[str]:
-    """What the window shows, line by line."""
-    view = pane.view
-    return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
-
-
-def title(pane: LogsPane) -> str:
-    return f"{pane.border_title} | {pane.border_subtitle}"
 
 
 @pytest.fixture
@@ -128,103 +74,7 @@ async def test_enter_opens_the_whole_record(world: FakeWorld) -> None:
         ):
             assert wanted in text
         await pilot.press("escape")
-        assert pane.view.current is not None
-
-
-async def test_moving_up_stands_still_and_g_follows_again(world: FakeWorld) -> None:
-    writer = Writer(world)
-    for n in range(200):
-        writer.line(f"order {n}")
-    async with shown(world) as (pilot, pane):
-        assert "order 199" in screen(pane)[-1]
-        await pilot.press("k")
-        await settled(pilot)
-        before = screen(pane)
-        for n in range(200, 230):
-            writer.line(f"order {n}")
-        await settled(pilot)
-        assert screen(pane) == before
-        assert "standing, 30 new lines" in title(pane)
-        await pilot.press("G")
-        await settled(pilot)
-        assert "order 229" in screen(pane)[-1]
-        assert "follow" in title(pane)
-
-
-async def test_pages_and_ends(world: FakeWorld) -> None:
-    writer = Writer(world)
-    for n in range(100):
-        writer.line(f"order {n:03}")
-    async with shown(world) as (pilot, pane):
-        height = pane.view.size.height
-        await pilot.press("g")
-        assert "order 000" in screen(pane)[0]
-        await pilot.press("pagedown")
-        assert pane.view.current is not None
-        assert pane.view.current.message.show() == f"order {height - 1:03}"
-        await pilot.press("j", "j")
-        assert pane.view.current.message.show() == f"order {height + 1:03}"
-        assert f"order {height + 1:03}" in screen(pane)[-1]
-        await pilot.press("pageup")
-        assert "order 000" not in screen(pane)[-1]
-        for _ in range(30):
-            await pilot.press("pagedown")
-        assert pane.view.following
-        assert "order 099" in screen(pane)[-1]
-
-
-async def test_e_and_E_go_from_error_to_error(world: FakeWorld) -> None:
-    writer = Writer(world)
-    for n in range(300):
-        writer.line(f"order {n}", "ERROR" if n % 100 == 50 else "INFO")
-    async with shown(world) as (pilot, pane):
-        seen = []
-        for key in ("E", "E", "E", "e"):
-            await pilot.press(key)
-            assert pane.view.current is not None
-            seen.append(pane.view.current.message.show())
-            assert any(seen[-1] in line for line in screen(pane))
-        assert seen == ["order 250", "order 150", "order 50", "order 150"]
-
-
-async def test_filter_inverse_and_escape(world: FakeWorld) -> None:
-    writer = Writer(world)
-    for n in range(60):
-        writer.line(f"order {n}" if n % 2 else f"invoice {n}")
-    async with shown(world) as (pilot, pane):
-        await pilot.press("slash", *"invoice", "enter")
-        await settled(pilot)
-        assert all("invoice" in line for line in screen(pane))
-        assert "/invoice" in title(pane)
-        writer.line("order late")
-        await settled(pilot)
-        assert all("invoice" in line for line in screen(pane))
-        await pilot.press("slash", *(["backspace"] * 7), "exclamation_mark", *"invoice", "enter")
-        await settled(pilot)
-        assert all("order" in line for line in screen(pane))
-        await pilot.press("escape")
-        await settled(pilot)
-        assert "invoice" in "".join(screen(pane)) and "order" in "".join(screen(pane))
-        await pilot.press("k")
-        await pilot.press("N")
-        assert pane.view.current is not None
-        assert "invoice" not in pane.view.current.message.show()
-
-
-async def test_the_level_threshold(world: FakeWorld) -> None:
-    writer = Writer(world)
-    for n, level in enumerate(("DEBUG", "INFO", "WARNING", "ERROR")):
-        writer.line(f"order {n}", level)
-    async with shown(world) as (pilot, pane):
-        counts = []
-        for _ in range(4):
-            counts.append(len([line for line in screen(pane) if line]))
-            await pilot.press("v")
-            await settled(pilot)
-        assert counts == [4, 3, 2, 1]
-        assert pane.view.where.level is Level.NONE
-        pane.view.set_level(Level.EMERGENCY)
-        assert "no line kept here matches" in screen(pane)[0]
+        assert pane.view.window.current is not None
 
 
 async def test_a_hostile_line_is_harmless(world: FakeWorld) -> None:
@@ -242,6 +92,21 @@ async def test_a_hostile_line_is_harmless(world: FakeWorld) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, DetailScreen)
+
+
+async def test_a_part_of_the_logs_is_called_one(world: FakeWorld) -> None:
+    writer = Writer(world)
+    writer.offset = 70_000
+    for _ in range(12):
+        writer.write(b"[2026-11-21 20:51:00] production.ERROR: boom \n")
+    async with shown(world) as (pilot, pane):
+        assert "newest 12 lines · ≥12 err/min" in title(pane)
+        world.tails.lost["production"] = (LeftOut("web1", "laravel.log", "from byte 5 on, the file is gone"),)
+        world.clock.advance(180)
+        world.tails.publish(("logs", "production"))
+        await settled(pilot)
+        assert "web1 laravel.log: not read, from byte 5 on, the file is gone" in title(pane)
+        assert "≥" not in title(pane).partition("err/min")[0].rpartition("·")[2], "these minutes were read whole"
 
 
 async def test_troubles_and_errors_a_minute_stand_in_the_border(world: FakeWorld) -> None:
@@ -287,7 +152,7 @@ async def test_the_ring_dropping_what_is_looked_at_moves_on(world: FakeWorld) ->
             writer.write(f"[2026-11-21 20:50:41] production.INFO: order {n} {'x' * 400}\n".encode())
         await settled(pilot)
         assert screen(pane)[0]
-        assert pane.view.current is not None
+        assert pane.view.window.current is not None
 
 
 async def test_bookmarks_copy_and_the_equivalent_command(world: FakeWorld) -> None:
@@ -336,7 +201,7 @@ async def test_fifty_thousand_lines_repaint_at_most_a_dozen_times_a_second(
         await settled(pilot)
         assert paints <= (time.monotonic() - started) / PERIOD + 2
         assert "order 000999" in screen(pane)[-1]
-        assert pane.view._ring.lines == 50_000
+        assert pane.view.window.ring.lines == 50_000
 
 
 async def test_why_nothing_stands_there_is_painted_when_it_changes() -> None:

@@ -17,6 +17,7 @@ from console.domain.untrusted import Raw
 from console.ports import Publish
 from console.services.container import Services
 from console.ui.app import ConsoleApp
+from console.ui.command_index import all_commands, commands_of
 from console.ui.panes.failed_jobs import FailedJobsPane
 from console.ui.screens.detail import DetailScreen
 from console.ui.screens.help import HelpScreen
@@ -48,6 +49,16 @@ async def test_the_banner_says_what_every_key_acts_on(world: FakeWorld) -> None:
         assert "20:51Z" in screen.banner
 
 
+async def test_the_keys_that_are_live_in_a_pane_are_those_of_its_chain(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        for number, pane in screen.main.panes.numbered.items():
+            await screen.press(str(number))
+            nodes = screen.main.focused.ancestors_with_self if screen.main.focused else ()
+            ids = {binding.id for node in nodes for _, binding in node._bindings}
+            live = {each.where for each in all_commands() if each.id in ids}
+            assert live == {where for where in ("app", "main", *pane.CHAIN, pane.NAME) if commands_of(where)}
+
+
 async def test_digits_tab_and_zoom_move_the_focus(world: FakeWorld) -> None:
     async with driven(world) as screen:
         for number in "23456":
@@ -63,33 +74,6 @@ async def test_digits_tab_and_zoom_move_the_focus(world: FakeWorld) -> None:
         assert "4 Failed jobs" in screen.text
 
 
-async def test_80_by_24_shows_one_pane_and_a_line_for_each_other(world: FakeWorld) -> None:
-    async with driven(world, (80, 24)) as screen:
-        await screen.press("2")
-        lines = screen.text.splitlines()
-        assert "bulk-actions" in screen.text and "notifications" in screen.text
-        summaries = "\n".join(lines[1:6])
-        for title in ("1 Environments", "3 Health", "4 Failed jobs", "5 Checklist", "6 Logs"):
-            assert title in summaries
-        assert "mail failed" in summaries and "1,216" in summaries and "3/9" in summaries
-        assert "PROTECTED" in lines[0] and "production" in lines[0]
-
-
-async def test_summaries_are_live_too(world: FakeWorld) -> None:
-    async with driven(world, (80, 24)) as screen:
-        await screen.press("4")
-        world.board.put(
-            "production", "redis_queues", QueueReading(connection="redis", driver="redis", queues=(), server_time=0)
-        )
-        await screen.until(lambda: "37 ready" in screen.text)
-
-
-async def test_180_columns_show_more(world: FakeWorld) -> None:
-    async with driven(world, (200, 50)) as screen:
-        for title in ("connection", "driver", "per min", "drain", "HTTP 503: relay down"):
-            assert title in screen.text
-
-
 async def test_a_change_from_outside_appears_without_a_key(world: FakeWorld) -> None:
     async with driven(world) as screen:
         reading = make_queues()
@@ -102,7 +86,7 @@ async def test_a_change_from_outside_appears_without_a_key(world: FakeWorld) -> 
         )
         await screen.until(lambda: "fresh" in screen.text)
         world.board.put("production", "probes", _all_down(world))
-        await screen.until(lambda: screen.table(3).rows[0].cells[2].text == "500")
+        await screen.until(lambda: screen.table(3).model.rows[0].cells[2].text == "500")
 
 
 def _all_down(world: FakeWorld) -> object:
@@ -119,7 +103,7 @@ async def test_an_error_is_one_line_in_the_border_beside_the_last_good_value(wor
         await screen.until(lambda: "Redis does not answer" in screen.text)
         assert "4,812" in screen.text and "30s old: Redis" in screen.text
         assert screen.main.panes[2].has_class("-failing")
-        states = {cell.state for row in screen.table(2).rows for cell in row.cells}
+        states = {cell.state for row in screen.table(2).model.rows for cell in row.cells}
         assert screen.table(2).stale and "error" in states
         # Counts in the title are of the same old reading.
         assert screen.main.panes[2]._extra == (("1 stuck", "dim"),)
@@ -130,10 +114,10 @@ async def test_old_readings_are_marked_old_and_never_ok(world: FakeWorld) -> Non
     world = make_world(staging)
     fill(world, "staging", calm=True)
     async with driven(world) as screen:
-        assert screen.table(1).rows[0].cells[2].text == "ok"
+        assert screen.table(1).model.rows[0].cells[2].text == "ok"
         world.clock.advance(3600)
         await screen.until(lambda: "1 h ago" in screen.text)
-        assert screen.table(1).rows[0].cells[2].text != "ok"
+        assert screen.table(1).model.rows[0].cells[2].text != "ok"
         assert screen.main.panes[3].has_class("-stale")
 
 
@@ -177,13 +161,13 @@ async def test_answers_for_the_environment_that_was_left_are_dropped(world: Fake
 async def test_a_filter_narrows_while_typed_and_escape_leaves_it(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("2", "slash", "b", "u", "l", "k")
-        assert [row.key for row in screen.table(2).rows] == ["redis:bulk-actions"]
+        assert [row.key for row in screen.table(2).model.rows] == ["redis:bulk-actions"]
         await screen.press("enter")
         assert screen.table(2).has_focus
         await screen.press("escape")
-        assert len(screen.table(2).rows) == 5
+        assert len(screen.table(2).model.rows) == 5
         await screen.press("slash", "exclamation_mark", "b", "u", "l", "k", "enter")
-        assert len(screen.table(2).rows) == 4
+        assert len(screen.table(2).model.rows) == 4
 
 
 async def test_the_command_line_completes_and_runs(world: FakeWorld) -> None:
@@ -220,7 +204,7 @@ async def test_the_palette_runs_what_it_finds(world: FakeWorld) -> None:
         await screen.press(*"zoom")
         await screen.until(lambda: "Give the focused pane" in screen.text)
         await screen.press("enter")
-        await screen.until(lambda: screen.main.zoomed)
+        await screen.until(lambda: screen.main.arrangement.zoomed)
 
 
 async def test_y_copies_the_row_and_capital_y_its_command_line(world: FakeWorld) -> None:
@@ -263,9 +247,9 @@ async def test_the_last_failed_job_loads_the_next_page(world: FakeWorld) -> None
     ]
     async with driven(world) as screen:
         await screen.press("4", "v", "G")
-        await screen.until(lambda: len(screen.table(4).rows) == 200)
+        await screen.until(lambda: len(screen.table(4).model.rows) == 200)
         await screen.press("G")
-        await screen.until(lambda: len(screen.table(4).rows) == 250)
+        await screen.until(lambda: len(screen.table(4).model.rows) == 250)
         assert world.failed.pages == [older.id, older.id - 100]
 
 
@@ -296,7 +280,7 @@ async def test_hostile_text_is_harmless_everywhere(world: FakeWorld) -> None:
         await screen.press("4", "v")
         await screen.settle()
         assert "\x1b" not in screen.text and "\u202e" not in screen.text
-        assert "[red]x[/x]" in screen.text or "[red]" in "".join(row.text for row in screen.table(4).rows)
+        assert "[red]x[/x]" in screen.text or "[red]" in "".join(row.text for row in screen.table(4).model.rows)
         await screen.press("enter")
         await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
         await screen.settle()
@@ -329,7 +313,7 @@ async def test_keys_typed_at_once_reach_what_the_key_before_them_opened(world: F
     async with driven(world) as screen:
         for key in ("4", "v", "6", "z"):
             screen.app.post_message(events.Key(key, key))
-        await screen.until(lambda: screen.main.zoomed and screen.main.focused_pane == 6)
+        await screen.until(lambda: screen.main.arrangement.zoomed and screen.main.arrangement.focused == 6)
         assert not cast("FailedJobsPane", screen.main.panes[4]).grouped
         for key, character in (("z", "z"), ("colon", ":"), ("q", "q"), ("u", "u")):
             screen.app.post_message(events.Key(key, character))
@@ -350,30 +334,3 @@ async def test_enter_on_the_banners_environment_opens_its_troubles_and_hosts_in_
         ):
             assert shown in screen.text
         assert "bulk-worker" in screen.text and "stopped 1/2" in screen.text
-
-
-@pytest.mark.parametrize("size", [(39, 24), (80, 9), (12, 3)])
-async def test_a_terminal_too_small_says_so_and_takes_no_key_until_it_has_grown(
-    world: FakeWorld, size: tuple[int, int]
-) -> None:
-    async with driven(world, (80, 24)) as screen:
-        await screen.press("4")
-        await screen.pilot.resize_terminal(*size)
-        wanted = "too small: 40x10 at least"
-        await screen.until(lambda: wanted.startswith(screen.text.split()[0]))
-        assert " ".join(screen.text.split()) == wanted
-        await screen.press("D", "2", "q")
-        assert world.runs.planned == [] and not screen.app._exit
-        await screen.pilot.resize_terminal(80, 24)
-        await screen.until(lambda: "4 Failed jobs" in screen.text and "too small" not in screen.text)
-        assert screen.main.focused_pane == 4 and screen.table(4).has_focus
-        await screen.pilot.resize_terminal(40, 10)
-        await screen.settle()
-        assert "too small" not in screen.text
-
-
-async def test_a_terminal_too_small_from_the_start_comes_up_once_it_has_grown(world: FakeWorld) -> None:
-    async with driven(world, (30, 8)) as screen:
-        await screen.until(lambda: screen.text.strip().startswith("too small: 40x10"))
-        await screen.pilot.resize_terminal(120, 36)
-        await screen.until(lambda: "bulk-actions" in screen.text)

@@ -98,67 +98,67 @@ async def test_changes_below_the_screen_paint_nothing() -> None:
 async def test_cursor_and_scroll_stay_on_their_key_when_rows_come_above() -> None:
     async with shown(ROWS) as (pilot, table):
         await pilot.press("G", "k")
-        assert table.current is not None and table.current.key == "queue18"
+        assert table.model.current is not None and table.model.current.key == "queue18"
         place = [line.split()[0] for line in lines(table)[1:]].index("queue18")
         table.show((*(row(f"new{n}", 1) for n in range(5)), *ROWS), mono=5.0)
-        assert table.current.key == "queue18"
+        assert table.model.current.key == "queue18"
         assert [line.split()[0] for line in lines(table)[1:]].index("queue18") == place
-        assert table.moved_at is None
+        assert table.model.moved_at is None
 
 
 async def test_a_row_that_goes_hands_the_cursor_on_and_says_when() -> None:
     async with shown(ROWS[:3]) as (pilot, table):
         await pilot.press("j")
         table.show((ROWS[0], ROWS[2]), mono=42.5)
-        assert table.current is not None and table.current.key == "queue2"
-        assert table.moved_at == 42.5
+        assert table.model.current is not None and table.model.current.key == "queue2"
+        assert table.model.moved_at == 42.5
 
 
 async def test_headings_take_no_cursor() -> None:
     rows = (Row("h", (Cell("hosts"),), heading=True), ROWS[0], Row("w", (Cell("workers"),), heading=True), ROWS[1])
     async with shown(rows) as (pilot, table):
-        assert table.current is not None and table.current.key == "queue0"
+        assert table.model.current is not None and table.model.current.key == "queue0"
         await pilot.press("j")
-        assert table.current.key == "queue1"
+        assert table.model.current.key == "queue1"
         await pilot.press("j", "k", "k", "k")
-        assert table.current.key == "queue0"
+        assert table.model.current.key == "queue0"
         await pilot.press("G")
-        assert table.current.key == "queue1"
+        assert table.model.current.key == "queue1"
 
 
 async def test_marks_follow_their_rows_and_go_with_them() -> None:
     async with shown(ROWS) as (pilot, table):
         await pilot.press("space", "space")
-        assert [each.key for each in table.chosen] == ["queue0", "queue1"]
+        assert [each.key for each in table.model.chosen] == ["queue0", "queue1"]
         assert lines(table)[1].startswith("›")
         table.show(ROWS[1:], mono=1.0)
-        assert [each.key for each in table.chosen] == ["queue1"]
-        assert table.leave() and table.chosen == (table.current,)
+        assert [each.key for each in table.model.chosen] == ["queue1"]
+        assert table.leave() and table.model.chosen == (table.model.current,)
 
 
 async def test_sorting_goes_through_the_columns_and_back() -> None:
     async with shown(tuple(reversed(ROWS))) as (pilot, table):
         await pilot.press("s", "s")
-        assert [each.key for each in table.rows[:2]] == ["queue0", "queue1"]
+        assert [each.key for each in table.model.rows[:2]] == ["queue0", "queue1"]
         await pilot.press("S")
-        assert table.rows[0].key == "queue19"
+        assert table.model.rows[0].key == "queue19"
         await pilot.press("s", "s")
-        assert table.order is None and table.rows[0].key == "queue19"
+        assert table.model.order is None and table.model.rows[0].key == "queue19"
 
 
 async def test_filtering_shows_what_holds_the_text_or_does_not() -> None:
     async with shown(ROWS) as (pilot, table):
         table.set_filter("queue1")
-        assert len(table.rows) == 11
+        assert len(table.model.rows) == 11
         table.set_filter("!queue1")
-        assert len(table.rows) == 9
+        assert len(table.model.rows) == 9
         table.set_filter("nowhere")
         await pilot.pause()
         assert "nothing holds nowhere" in lines(table)[1]
         table.set_filter("queue5")
         table.set_filter("")
         await pilot.press("g", "n")
-        assert table.current is not None and table.current.key == "queue5"
+        assert table.model.current is not None and table.model.current.key == "queue5"
 
 
 async def test_narrow_screens_drop_columns_and_cut_texts_with_an_ellipsis() -> None:
@@ -172,7 +172,7 @@ async def test_nothing_yet_says_the_next_step() -> None:
     async with shown(()) as (pilot, table):
         assert "nothing yet" in lines(table)[1]
         await pilot.press("j", "enter", "space", "G")
-        assert table.current is None
+        assert table.model.current is None
 
 
 async def test_enter_and_a_double_click_open() -> None:

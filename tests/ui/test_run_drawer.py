@@ -35,7 +35,7 @@ async def test_a_run_that_goes_on_already_stands_in_the_drawer_and_takes_no_key(
     start_deploy(world, "production")
     async with driven(world) as screen:
         await screen.until(lambda: "0 Run  42" in screen.text)
-        assert screen.main.focused_pane == 1
+        assert screen.main.arrangement.focused == 1
 
 
 async def test_a_run_that_is_over_leaves_the_drawer_closed(world: FakeWorld) -> None:
@@ -73,7 +73,7 @@ async def test_the_end_is_told_with_what_it_offers(world: FakeWorld) -> None:
         )
         await screen.until(lambda: "run 42 deploy: failed · offers rollback" in screen.notices)
         await screen.until(lambda: "mail failed three times" in screen.text and "offers: rollback" in screen.text)
-        assert screen.main.drawer.has_class("-bad")
+        assert screen.main.panes.drawer.has_class("-bad")
 
 
 async def test_a_question_is_shown_and_answered_by_its_words(world: FakeWorld) -> None:
@@ -136,6 +136,17 @@ async def test_o_shows_the_whole_output_harmlessly(world: FakeWorld) -> None:
         await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
         await screen.settle()
         assert "Migrated:" in screen.text and "[bold]not markup[/bold]" in screen.text and "\x1b" not in screen.text
+        assert "the newest" not in screen.text
+
+
+async def test_o_says_when_it_does_not_show_all(world: FakeWorld) -> None:
+    run = start_deploy(world, "production")
+    world.runs.outputs[run, "migrate", "web1"] = b"a line of output\n" * 10_000
+    async with driven(world) as screen:
+        await screen.press("0", "o")
+        await screen.until(lambda: isinstance(screen.app.screen, DetailScreen))
+        await screen.until(lambda: "the newest 65,536 of 170,000 bytes" in screen.text)
+        assert f"opsconsole runs attach {run} prints all" in screen.text
 
 
 async def test_without_a_run_the_drawer_says_the_next_step(world: FakeWorld) -> None:
@@ -160,9 +171,9 @@ async def test_closing_the_drawer_leads_back_to_the_pane_before(world: FakeWorld
     start_deploy(world, "production")
     async with driven(world) as screen:
         await screen.press("4", "0")
-        assert screen.main.focused_pane == 0
+        assert screen.main.arrangement.focused == 0
         await screen.press(close)
-        assert screen.main.focused_pane == 4 and screen.main.focused is screen.table(4)
+        assert screen.main.arrangement.focused == 4 and screen.main.focused is screen.table(4)
 
 
 async def test_the_drawer_names_only_keys_that_the_run_still_takes(world: FakeWorld) -> None:
@@ -219,106 +230,6 @@ async def test_a_run_of_few_steps_leaves_its_room_to_the_output(world: FakeWorld
         await screen.press("0")
         await screen.until(lambda: all(f"line {n}" in screen.text for n in range(25, 30)))
         assert "php artisan migrate" in screen.text
-
-
-async def test_a_run_that_goes_on_is_not_hidden_by_a_newer_one(world: FakeWorld) -> None:
-    deploy = start_deploy(world, "production")
-    async with driven(world) as screen:
-        await screen.press("0")
-        retry = start_deploy(world, "production")
-        world.runs.add(retry, EventKind.RUN_FINISHED, outcome="ok")
-        world.runs.publish(("runs", "production"))
-        await screen.settle()
-        assert f"0 Run  {deploy}" in screen.text
-        await screen.press("h")
-        await screen.until(lambda: world.runs.asks == [(deploy, "hold", "")])
-
-
-async def test_an_ended_run_gives_way_to_the_one_that_goes_on(world: FakeWorld) -> None:
-    deploy = start_deploy(world, "production")
-    async with driven(world) as screen:
-        await screen.press("0")
-        retry = start_deploy(world, "production")
-        screen.main.follow(retry)
-        await screen.until(lambda: f"0 Run  {retry}" in screen.text)
-        world.runs.add(retry, EventKind.RUN_FINISHED, outcome="ok")
-        await screen.until(lambda: f"0 Run  {deploy}" in screen.text)
-
-
-@pytest.mark.parametrize(("key", "word", "asked"), [("X", "abort", "abort"), ("a", "done", "")])
-async def test_what_is_typed_is_for_the_run_that_was_asked_about(
-    world: FakeWorld, key: str, word: str, asked: str
-) -> None:
-    colleagues = start_deploy(world, "production")
-    world.runs.add(colleagues, EventKind.OPERATOR_NEEDED, "migrate", question="Did it finish?", choices=["done"])
-    async with driven(world) as screen:
-        await screen.press("0")
-        mine = start_deploy(world, "production")
-        world.runs.add(mine, EventKind.OPERATOR_NEEDED, "migrate", question="Did mine finish?", choices=["done"])
-        screen.main.follow(mine)
-        await screen.until(lambda: f"0 Run  {mine}" in screen.text and "Did mine finish?" in screen.text)
-        await screen.press(key)
-        await screen.until(lambda: f"stop run {mine}:" in screen.text or f"answer run {mine} (done):" in screen.text)
-        world.runs.add(mine, EventKind.RUN_FINISHED, outcome="ok")
-        await screen.until(lambda: f"0 Run  {colleagues}" in screen.text)
-        await screen.press(*word, "enter")
-        if asked:
-            await screen.until(lambda: world.runs.asks)
-            assert world.runs.asks == [(mine, asked, "")]
-        else:
-            await screen.until(lambda: any("does not ask that any more" in each for each in screen.notices))
-            assert world.runs.asks == []
-
-
-async def test_an_answer_to_one_question_is_not_taken_for_the_next(world: FakeWorld) -> None:
-    run = start_deploy(world, "production")
-    world.runs.add(run, EventKind.OPERATOR_NEEDED, "code", question="Did code finish?", choices=["done", "failed"])
-    async with driven(world) as screen:
-        await screen.press("0", "a")
-        world.runs.add(run, EventKind.OPERATOR_ANSWERED, request="answer", who="ben@bastion", body="done")
-        world.runs.add(run, EventKind.OPERATOR_NEEDED, "migrate", question="Did it?", choices=["done", "failed"])
-        await screen.until(lambda: "Did it?" in screen.text)
-        await screen.press(*"done", "enter")
-        await screen.until(lambda: any("does not ask that any more" in each for each in screen.notices))
-        assert world.runs.asks == []
-
-
-async def test_a_run_that_has_just_come_up_by_itself_takes_no_hold(world: FakeWorld) -> None:
-    colleagues = start_deploy(world, "production")
-    async with driven(world) as screen:
-        await screen.press("0")
-        mine = start_deploy(world, "production")
-        screen.main.follow(mine)
-        await screen.until(lambda: f"0 Run  {mine}" in screen.text)
-        world.runs.add(mine, EventKind.RUN_FINISHED, outcome="ok")
-        await screen.until(lambda: f"0 Run  {colleagues}" in screen.text)
-        await screen.press("h")
-        assert any("has just come up" in each for each in screen.notices) and world.runs.asks == []
-        world.clock.advance(1)
-        await screen.press("h")
-        await screen.until(lambda: world.runs.asks == [(colleagues, "hold", "")])
-
-
-async def test_runs_are_turned_through_like_pages(world: FakeWorld) -> None:
-    first = start_deploy(world, "production")
-    world.runs.add(first, EventKind.RUN_FINISHED, outcome="failed", detail="the gate said no")
-    second = start_deploy(world, "production")
-    async with driven(world) as screen:
-        await screen.press("0")
-        await screen.until(lambda: f"0 Run  {second}" in screen.text)
-        await screen.press("left_square_bracket")
-        await screen.until(lambda: f"0 Run  {first}" in screen.text and "the gate said no" in screen.text)
-        # Looking back is not interrupted by what goes on, and no key means another run than the one shown.
-        world.runs.add(second, EventKind.STEP_INTENDED, "code", "web1", attempt=1)
-        await screen.settle()
-        assert f"0 Run  {first}" in screen.text
-        await screen.press("X")
-        await screen.until(lambda: any(f"has ended; run {second} goes on" in each for each in screen.notices))
-        assert world.runs.asks == []
-        await screen.press("left_square_bracket")
-        await screen.until(lambda: any("no older run at hand" in each for each in screen.notices))
-        await screen.press("right_square_bracket", "right_square_bracket")
-        await screen.until(lambda: f"0 Run  {second}" in screen.text)
 
 
 @pytest.mark.parametrize(("size", "outcome"), [((120, 36), "cancelled"), ((80, 24), "failed")])

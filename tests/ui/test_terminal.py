@@ -140,6 +140,7 @@ def test_a_bug_in_a_widget_ends_it_the_same_way(tmp_path: Path) -> None:
     assert "very-secret" not in report.read_text() and "in a widget" in report.read_text()
 
 
+@pytest.mark.deadline
 def test_it_can_be_left_while_services_are_still_coming() -> None:
     with program("stuck") as terminal:
         terminal.wait_for("6 Logs")
@@ -211,7 +212,7 @@ def test_nothing_but_textual_and_the_standard_library_is_loaded_before_the_first
     assert third_party - of_textual - of_python == set()
     ours = {name for name in json.loads(found.read_text()) if name.startswith("console.")}
     layers = {name.split(".")[1] for name in ours}
-    assert layers <= {"ui", "domain", "present", "ports", "errors", "services", "resources"}
+    assert layers <= {"ui", "domain", "present", "ports", "errors", "services", "resources", "own_directories"}
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------

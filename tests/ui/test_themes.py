@@ -6,11 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from console.ui.themes import DARK, ThemeFile, contrast, load_themes, parse_theme
+from console.ui.themes import DARK, ThemeFile, load_themes, parse_theme
 
 THEMES = load_themes(Path(__file__).parents[2] / "themes")
 BACKGROUNDS = ("background", "raised", "selection")
 FOREGROUNDS = ("text", "dim", "accent", "ok", "warning", "error")
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two `#rrggbb` colours as WCAG defines it, 1 to 21."""
+    first, second = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (first + 0.05) / (second + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_dark_and_light_are_shipped_whole() -> None:

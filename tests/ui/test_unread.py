@@ -9,7 +9,7 @@ import pytest
 from console.domain.logs import FollowState, FollowStatus
 from console.errors import UnreachableError
 from console.ui.screens.detail import DetailScreen
-from tests.fakes.screen import START, FakeWorld, make_production, make_world
+from tests.fakes.screen import START, FakeWorld, fill, make_production, make_world
 from tests.fakes.world_values import make_queues
 from tests.ui.driving import Driver, driven
 
@@ -89,13 +89,13 @@ async def test_a_reason_is_wrapped_by_the_width_that_there_is(world: FakeWorld) 
     world.board.put("production", "queues:redis", make_queues())
     world.board.fail("production", "queues:database", REASON)
     async with driven(world, (80, 24)) as screen:
-        name = next(row for row in screen.table(1).rows if row.key == "environment:production").cells[1].text
+        name = next(row for row in screen.table(1).model.rows if row.key == "environment:production").cells[1].text
         await screen.until(lambda: f" {name} " in body(screen, 1))
         await screen.press("2")
         await screen.until(
             lambda: "database: not readable: Access denied for user 'app'@'db.internal'" in body(screen, 2)
         )
-        rows = [row for row in screen.table(2).rows if row.key.startswith("unread:")]
+        rows = [row for row in screen.table(2).model.rows if row.key.startswith("unread:")]
         assert len(rows) <= 2
 
 
@@ -115,3 +115,15 @@ async def test_what_was_read_once_keeps_its_words_when_it_is_empty_later(world: 
         await screen.until(lambda: "not readable: " in body(screen, 2))
         world.board.put("production", "queues:redis", make_queues())
         await screen.until(lambda: "bulk-actions" in screen.text and "not readable" not in body(screen, 2))
+
+
+async def test_a_failing_source_without_a_pane_has_a_line_below_the_hosts_and_is_an_alert() -> None:
+    world = make_world(make_production())
+    fill(world, "production", calm=True)
+    world.board.fail("production", "ghost_entropy", "no /proc")
+    async with driven(world) as screen:
+        await screen.until(lambda: "ghost_entropy: no" in body(screen, 1))
+        assert "unread" not in body(screen, 1) and "web1" in body(screen, 1)
+        assert "1 alert" in screen.text
+        pane = screen.main.panes[1]
+        assert not pane.has_class("-failing"), "the hosts were read"

@@ -18,10 +18,11 @@ from console.domain.environment import Environment
 from console.domain.health import ProbeSpec
 from console.errors import QueryError, UnreachableError, UsageError
 from console.ports import Completed, Reach
-from console.services.loop import SystemClock
+from console.services.threads.loop import SystemClock
 from console.wiring.reach import open_reach
 from tests.lab.proxy import Proxy
 from tests.lab.world import Lab
+from tests.waiting import eventually, works
 
 
 def remote_ports() -> set[int]:
@@ -143,16 +144,10 @@ def test_the_second_start_asks_no_php(lab: Lab, tmp_path: Path, monkeypatch: pyt
 
 def until_it_works(ask: Callable[[], object], seconds: float) -> None:
     """Asks again, as a poller does, until an answer comes."""
-    begun = time.monotonic()
-    while True:
-        try:
-            ask()
-            return
-        except UnreachableError:
-            assert time.monotonic() - begun < seconds, "it did not recover in time"
-            time.sleep(0.1)
+    eventually(works(ask, UnreachableError), seconds, otherwise="it did not recover in time")
 
 
+@pytest.mark.deadline
 def test_a_silent_link_fails_every_reader_and_all_recover(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The checklist of the banner's environment: the newest open walk through it, live, and the marks of this operator.
+"""The checklist of the banner's environment: its newest open session, live, and the marks of this operator.
 
 Owns the fifth pane. Must not read a file nor the store on the screen's thread: views and marks go through `ask`.
 """
@@ -20,7 +20,8 @@ from console.present.text import plural
 from console.services.container import Services
 from console.ui.commands import bindings
 from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
-from console.ui.pane import Attached, Pane
+from console.ui.pane import Attached
+from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
 
 _PAST = {
@@ -32,12 +33,13 @@ _PAST = {
 }
 
 
-class ChecklistsPane(Pane):
+class ChecklistsPane(TablePane):
     """Sections and items; `t - ! u a` mark the marked items, or the one under the cursor."""
 
     NUMBER = 5
+    NAME = "checklist"
     TITLE = "Checklist"
-    WHERE = "checklist"
+    SLOT = "right"
     KINDS = frozenset({"checklist"})
     HINTS = ("checklist.tick", "checklist.skip", "checklist.note", "checklist.end")
     EMPTY = "no checklist: name one under `checklists:` of the environment"
@@ -55,23 +57,18 @@ class ChecklistsPane(Pane):
         """One table without a header."""
         yield RecordTable(COLUMNS, empty="reading …", header=False, sortable=False)
 
-    @property
-    def table(self) -> RecordTable:
-        """The items."""
-        return self.query_one(RecordTable)
-
     def attach(self, attached: Attached) -> None:
-        """Another environment: its first checklist, from its next open item."""
+        """Shows another environment: its first checklist, with the cursor on the next open item."""
         before = self.attached.environment.name if self.attached else ""
         super().attach(attached)
-        # answers of before are dropped with their environment, or come to nobody
+        # Answers that are still on their way are dropped, so nothing is being asked any more.
         self._asking = self._again = False
         if attached.environment.name != before:
             self.name_chosen, self.shown, self._fresh = "", None, True
             self.table.use(COLUMNS, empty="reading …")
 
     def choose(self, word: str) -> None:
-        """`:checklist NAME`."""
+        """Shows the checklist named by `:checklist NAME`."""
         self.name_chosen, self._fresh = word, True
         self._read()
 
@@ -85,7 +82,7 @@ class ChecklistsPane(Pane):
         if self.attached is None:
             return
         if self._asking:
-            # one question at a time; what changed meanwhile is asked for once more
+            # Only one question is asked at a time; a change meanwhile is asked for after its answer.
             self._again = True
             return
         self._asking = True
@@ -120,13 +117,10 @@ class ChecklistsPane(Pane):
         extra = [(progress(view), "ok" if view.items and view.done == len(view.items) else "bold")]
         if failed:
             extra.append((f"{failed} failed", "error"))
-        if self.table.marked:
-            extra.append((f"{len(self.table.marked)} marked", "accent"))
-        if self.table.pattern:
-            extra.append((f"/{self.table.pattern}", "accent"))
+        extra += self.marks()
         note = "a first tick opens a session" if view.session is None else f"session {view.session}"
         if view.session is not None and view.items and view.done == len(view.items):
-            note = "all done · w ends this walk"
+            note = "all done · w ends this session"
         self.show_border(extra=tuple(extra), note=note)
         following = next((walked.item for walked in view.items if walked.state == "open"), None)
         self.show_summary(
@@ -147,54 +141,48 @@ class ChecklistsPane(Pane):
         self.show_border(error=words, stale=True)
 
     def on_record_table_changed(self) -> None:
-        """Marks and filters stand in the title."""
+        """Draws the title again, which shows marks and filters."""
         if self.shown is not None:
             self._say(self.shown)
 
     # --- keys ------------------------------------------------------------------------------------------------------
 
     def action_tick(self) -> None:
-        """t."""
         self._mark(MarkKind.TICK)
 
     def action_reopen(self) -> None:
-        """u."""
         self._mark(MarkKind.REOPEN)
 
     def action_skip(self) -> None:
-        """-"""
         self._mark_with("why skip it", MarkKind.SKIP)
 
     def action_fail(self) -> None:
-        """!"""
         self._mark_with("what failed", MarkKind.FAIL)
 
     def action_note(self) -> None:
-        """a."""
         self._mark_with("note", MarkKind.NOTE)
 
     def action_end(self) -> None:
-        """w."""
         if self.shown is None or self.shown.session is None:
-            self.post_message(NoticeGiven("no walk is open: a first tick opens one", "warning"))
+            self.post_message(NoticeGiven("no session is open: a first tick opens one", "warning"))
             return
         rest = len(self.shown.items) - self.shown.done
         what = f"{plural(rest, 'item')} still open" if rest else "all done"
         name = self.shown.name
-        self.post_message(TextAsked(f"end this walk ({what})? type yes", "", lambda words: self._end(words, name)))
+        self.post_message(TextAsked(f"end this session ({what})? type yes", "", lambda words: self._end(words, name)))
 
     def _end(self, words: str, name: str) -> None:
         if self.attached is None or words.strip().lower() != "yes":
-            self.post_message(NoticeGiven("the walk goes on", "warning"))
+            self.post_message(NoticeGiven("the session goes on", "warning"))
             return
         checklists, environment = self.attached.services.checklists, self.attached.environment.name
         self._fresh = True
         self.attached.ask(
-            lambda: checklists.close_session(environment, name), self._ended, self._not_marked, "end walk"
+            lambda: checklists.close_session(environment, name), self._ended, self._not_marked, "end session"
         )
 
     def _ended(self, _: None) -> None:
-        self.post_message(NoticeGiven("walk ended; the next tick begins a new one"))
+        self.post_message(NoticeGiven("session ended; the next tick opens a new one"))
         self._read()
 
     def _mark_with(self, title: str, kind: MarkKind) -> None:
@@ -204,7 +192,7 @@ class ChecklistsPane(Pane):
 
     def _chosen(self) -> tuple[str, ...]:
         """The items a key acts on, frozen now: a colleague's mark may move the cursor's row meanwhile."""
-        chosen = tuple(row.key for row in self.table.chosen)
+        chosen = tuple(row.key for row in self.table.model.chosen)
         if not chosen:
             self.post_message(NoticeGiven("no item under the cursor", "warning"))
         return chosen
@@ -244,17 +232,18 @@ class ChecklistsPane(Pane):
         self.post_message(NoticeGiven(harmless(" ".join(part for part in (error.what, error.done) if part)), "error"))
         self._read()
 
-    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
-        """Enter: the whole item, its commands, and what is known against them."""
-        if self.open_unread(message.key):
-            return
-        if self.attached is not None and self.shown is not None:
-            lines = item_lines(self.shown, message.key, local=self.attached.local_time)
+    def tick(self, mono: float) -> None:
+        """Nothing here grows old by itself."""
+
+    def open_row(self, key: str, attached: Attached) -> None:
+        """The whole item, its commands, and the warnings about them."""
+        if self.shown is not None:
+            lines = item_lines(self.shown, key, local=attached.local_time)
             self.post_message(DetailOpened(f"checklist {harmless(self.shown.name)}", list(lines)))
 
     def copy_text(self) -> str:
         """The item's first command as people may paste it, else its words."""
-        row = self.table.current
+        row = self.table.model.current
         walked = next((w for w in self.shown.items if row and w.item.id == row.key), None) if self.shown else None
         if walked is None:
             return ""
@@ -270,7 +259,3 @@ class ChecklistsPane(Pane):
         paths = self.attached.environment.checklists if self.attached else ()
         name = self.shown.name if self.shown else ""
         return next((quote(path) for path in paths if path.rsplit("/", 1)[-1].rpartition(".")[0] == name), "")
-
-    def go_back(self) -> bool:
-        """Leaves filter or marks."""
-        return self.table.leave()

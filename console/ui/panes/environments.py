@@ -10,11 +10,15 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from console.domain.failures import FailedSummary
+from console.domain.maintenance import MaintenanceReading
+from console.domain.queues import QueueReading
+from console.domain.snapshot import Snapshot
 from console.domain.untrusted import harmless
 from console.domain.workers import HostReading, WorkerReading
+from console.ports import Board
 from console.present.environment import environment_lines
-from console.present.readings import freshness, judge, others, snapshots
-from console.present.rows import (
+from console.present.environment_rows import (
     ENVIRONMENT_COLUMNS,
     blank,
     environment_rows,
@@ -23,36 +27,44 @@ from console.present.rows import (
     source_row,
     worker_rows,
 )
+from console.present.readings import application, freshness, judge, kind_at, others, snapshots
 from console.present.table import Cell, Row
 from console.present.text import FAILED, OK, OPEN, age, plural
 from console.present.unread import unread, unread_rows
 from console.services.container import Services
 from console.ui.messages import DetailOpened, EnvironmentChosen
-from console.ui.pane import Pane
+from console.ui.pane import Attached
+from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
 
 
-class EnvironmentsPane(Pane):
-    """Enter on an environment makes it the banner's; on the banner's own and elsewhere it shows its troubles."""
+class EnvironmentsPane(TablePane):
+    """Enter selects another environment; on any other row it shows the troubles of the selected one."""
 
     NUMBER = 1
+    NAME = "environments"
     TITLE = "Environments"
-    WHERE = "environments"
+    SLOT = "left"
     KINDS = frozenset({"source"})
+    COMMAND = "status"
+    READS = (HostReading, WorkerReading, MaintenanceReading)
     EMPTY = "no environment configured"
 
     def compose(self) -> ComposeResult:
         """One table with sections."""
         yield RecordTable(ENVIRONMENT_COLUMNS, empty="reading …", header=False)
 
-    @property
-    def table(self) -> RecordTable:
-        """The only child."""
-        return self.query_one(RecordTable)
-
     def concerns(self, key: tuple[str, ...]) -> bool:
-        """Every environment's readings: this pane shows all of them."""
-        return key[0] == "source"
+        """Every environment's readings: this pane shows all of them.
+
+        Queue depths and failed jobs are read each second and change only the verdict, which `tick` draws anyway.
+        """
+        if key[0] != "source" or self.attached is None:
+            return False
+        board = self.attached.services.board
+        found = board.get(key[1], key[2])
+        failing = found is not None and found.error is not None
+        return failing or kind_at(board, key[1], key[2]) not in (QueueReading, FailedSummary)
 
     def refresh_from(self, services: Services) -> None:
         """Judges every environment, and lists the selected one's hosts and workers."""
@@ -66,8 +78,9 @@ class EnvironmentsPane(Pane):
         rows = [*environment_rows(services.environments, name, verdicts)]
         self._unread = unread((*hosts, *workers))
         room = self.table.size.width - 3
+        down = {host.host for each in _maintenance(board, name) if each.value for host in each.value.down}
         waiting = Cell("…", "dim") if not unread(hosts) else Cell("unread", "error")
-        shown_hosts = [row for each in hosts for row in _dimmed(host_rows(each.value), each.stale(mono))] or [
+        shown_hosts = [row for each in hosts for row in _dimmed(host_rows(each.value, down), each.stale(mono))] or [
             Row(f"host:{host.name}", (Cell(OPEN, "dim"), Cell(harmless(host.name)), waiting, Cell("")))
             for host in self.attached.environment.hosts
         ]
@@ -77,11 +90,11 @@ class EnvironmentsPane(Pane):
         if shown_workers or workers:
             gaps = unread_rows(unread(workers), room, glyph=True)
             rows += [blank("workers"), heading("workers"), *(shown_workers or gaps or _NO_WORKERS)]
-        if rest := others(board, name):
+        if rest := others(board, name, self.attached.shown):
             rows.append(blank("others"))
             rows += [source_row(each, mono) for each in rest]
         fresh = freshness((*hosts, *workers), mono)
-        # The verdicts of other environments stay readable while this one's hosts are old.
+        # The table is not marked stale: other environments' verdicts must stay readable while these hosts are old.
         self.table.show(rows, mono=mono)
         note = f"hosts and workers {age(fresh.age)}" if fresh.stale and not fresh.waiting else ""
         self.show_border(note=note, error=fresh.error, stale=fresh.stale and not fresh.waiting)
@@ -95,38 +108,36 @@ class EnvironmentsPane(Pane):
             (troubles, state),
         )
 
-    def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Readings grow old without news."""
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
+    def open_unread(self, key: str) -> bool:  # noqa: ARG002 - an environment in full has every error among its troubles
+        """Failed readings have no detail of their own here."""
+        return False
 
-    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
-        """Enter."""
-        kind, _, name = message.key.partition(":")
-        if self.attached is None:
-            return
-        own = self.attached.environment.name
+    def open_row(self, key: str, attached: Attached) -> None:
+        """Selects the environment under the cursor, or shows the troubles of the selected one."""
+        kind, _, name = key.partition(":")
+        own, services = attached.environment.name, attached.services
         if kind == "environment" and name != own:
             self.post_message(EnvironmentChosen(name))
             return
-        board, mono = self.attached.services.board, self.attached.services.clock.monotonic()
+        board, mono = services.board, services.clock.monotonic()
         lines = environment_lines(
-            judge(board, own, mono), snapshots(board, own, HostReading), snapshots(board, own, WorkerReading), mono
+            judge(board, own, mono),
+            snapshots(board, own, HostReading),
+            snapshots(board, own, WorkerReading),
+            application(board, own),
+            mono,
+            maintenance=_maintenance(board, own),
         )
-        self.post_message(DetailOpened(f"{harmless(own)} · troubles, hosts and workers", lines))
+        self.post_message(DetailOpened(f"{harmless(own)} · troubles, hosts, workers, application", lines))
 
     def copy_text(self) -> str:
         """The name under the cursor."""
-        row = self.table.current
+        row = self.table.model.current
         return row.key.partition(":")[2] if row else ""
 
-    def copy_command(self) -> str:
-        """Its status on the command line."""
-        return f"opsconsole status -e {self.attached.environment.name}" if self.attached else ""
 
-    def go_back(self) -> bool:
-        """Leaves filter or marks."""
-        return self.table.leave()
+def _maintenance(board: Board, name: str) -> tuple[Snapshot[MaintenanceReading], ...]:
+    return snapshots(board, name, MaintenanceReading)
 
 
 def _dimmed(rows: Sequence[Row], stale: bool) -> list[Row]:

@@ -1,6 +1,6 @@
 """Failed jobs: by cause or one by one, their details, and retry and forget of a frozen set.
 
-Owns the fourth pane and the older pages it has loaded. Must not change anything: retry and forget are wishes to the
+Owns the fourth pane and the older pages it has loaded. Must not change anything: retry and forget are passed to the
 main screen, which plans and confirms them.
 """
 
@@ -14,35 +14,37 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from console.domain.counts import Count
 from console.domain.documents import Json
-from console.domain.failures import FailedDetail, FailedGroup, FailedJob, FailedPage, FailedSummary, group
+from console.domain.failures import FailedDetail, FailedPage, FailedSummary
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
 from console.present.detail import failed_lines
+from console.present.failed_rows import FAILED_COLUMNS, GROUP_COLUMNS, failed_rows, group_key, group_rows, short_class
 from console.present.readings import Freshness, freshness, snapshots
-from console.present.rows import FAILED_COLUMNS, GROUP_COLUMNS, failed_rows, group_rows, short_class
-from console.present.text import age, count, plural
+from console.present.text import age, count, counted, plural
 from console.present.unread import unread
 from console.services.container import Services
 from console.ui.commands import bindings
+from console.ui.loaded_jobs import OLDER, LoadedJobs
 from console.ui.messages import ActionChosen, DetailOpened, NoticeGiven
-from console.ui.pane import Attached, Pane
+from console.ui.pane import Attached
+from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
 
-OLDER = 400
-"""Older jobs listed below the newest hundred, at most: nobody walks further by keys, `failed list` does; and as
-many are looked for again each second."""
 OVERDUE = 10.0
 """Seconds after which older jobs that could not be looked for again count as stale."""
 
 
-class FailedJobsPane(Pane):
+class FailedJobsPane(TablePane):
     """Newest first, a hundred at a time; the end of the list loads the next page."""
 
     NUMBER = 4
+    NAME = "failed"
     TITLE = "Failed jobs"
-    WHERE = "failed"
+    SLOT = "centre"
     KINDS = frozenset({"source"})
+    READS = (FailedSummary,)
     HINTS = ("failed.retry", "failed.forget", "failed.grouped", "table.mark")
     EMPTY = "no failed jobs"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("failed")]
@@ -50,9 +52,7 @@ class FailedJobsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.grouped = True
-        self._newest: FailedPage | None = None
-        self._older: dict[int, FailedJob] = {}
-        self._next: int | None = None
+        self._loaded = LoadedJobs()
         self._loading = False
         self._looking = False
         self._seen_at = 0.0
@@ -61,15 +61,10 @@ class FailedJobsPane(Pane):
         """One table."""
         yield RecordTable(GROUP_COLUMNS, empty="reading …")
 
-    @property
-    def table(self) -> RecordTable:
-        """Groups or jobs."""
-        return self.query_one(RecordTable)
-
     def attach(self, attached: Attached) -> None:
         """Another environment: nothing loaded of it yet."""
         super().attach(attached)
-        self._newest, self._older, self._next = None, {}, None
+        self._loaded = LoadedJobs()
         self._loading = self._looking = False
         self.expecting = 0
 
@@ -85,62 +80,28 @@ class FailedJobsPane(Pane):
         fresh = freshness(found, mono)
         self.table.say(*self.empty_words(unread(found), waiting=fresh.waiting))
         if summary is not None:
-            self._take(summary.page)
-        jobs = self.jobs
-        rows = group_rows(self.groups, now) if self.grouped else failed_rows(jobs, now)
-        if self._older:
+            self._loaded.take(summary.page)
+        jobs = self._loaded.jobs
+        rows = group_rows(self._loaded.groups, now) if self.grouped else failed_rows(jobs, now)
+        if self._loaded.older:
             since = mono - self._seen_at
             fresh = replace(fresh, age=max(fresh.age or 0.0, since), stale=fresh.stale or since > OVERDUE)
         self.table.show(rows, mono=mono, stale=fresh.stale)
         self._say(summary, fresh, len(jobs))
 
-    def _take(self, page: FailedPage) -> None:
-        before, self._newest = self._newest, page
-        if page.next is None or not page.jobs:
-            self._older = {}
-            self._next = None
-        elif not self._older:
-            self._next = page.next
-        elif before is not None and before is not page:
-            # What newer failures have pushed off the newest page goes on being listed.
-            lowest = page.jobs[-1].id
-            self._keep({**{job.id: job for job in before.jobs if job.id < lowest}, **self._older})
-
-    def _keep(self, jobs: dict[int, FailedJob]) -> None:
-        """The newest of these, as many as are kept; the end of the list goes on below them."""
-        kept = sorted(jobs, reverse=True)[:OLDER]
-        self._older = {id: jobs[id] for id in kept}
-        if len(kept) < len(jobs):
-            self._next = kept[-1]
-
-    @property
-    def jobs(self) -> tuple[FailedJob, ...]:
-        """All that is loaded, newest first."""
-        newest = self._newest.jobs if self._newest else ()
-        lowest = newest[-1].id if newest else 0
-        return (*newest, *(job for id, job in sorted(self._older.items(), reverse=True) if id < lowest))
-
-    @property
-    def groups(self) -> tuple[FailedGroup, ...]:
-        """The loaded jobs by cause."""
-        return group(self.jobs)
-
     def _say(self, summary: FailedSummary | None, fresh: Freshness, loaded: int) -> None:
         if summary is None:
             self.show_border(error=fresh.error, stale=bool(fresh.error))
             return
-        page = summary.page
-        total = ("" if page.total_is_exact else "~") + count(page.total)
+        page, recent = summary.page, summary.recent
+        total = counted(page.count)
         # Counts of a reading that is old are dimmed like its rows.
         extra = [(total, "bold" if page.total and not fresh.stale else "dim")]
-        if summary.since_hour:
-            extra.append((f"+{summary.since_hour}/h", "dim" if fresh.stale else "warning"))
+        if recent.number:
+            extra.append((f"+{counted(recent)}/h", "dim" if fresh.stale else "warning"))
         if self.grouped:
-            extra.append(("by cause", "dim"))
-        if self.table.marked:
-            extra.append((f"{len(self.table.marked)} marked", "accent"))
-        if self.table.pattern:
-            extra.append((f"/{self.table.pattern}", "accent"))
+            extra.append((f"by cause, newest {count(loaded)}" if self._loaded.next is not None else "by cause", "dim"))
+        extra += self.marks()
         self.show_border(
             extra=tuple(extra),
             note=f"newest {count(loaded)} · {age(fresh.age)}" if loaded < page.total else age(fresh.age),
@@ -148,63 +109,53 @@ class FailedJobsPane(Pane):
             stale=fresh.stale and not fresh.waiting,
         )
         self.show_summary(
-            (total, "bold"), (f"  +{summary.since_hour} in the last hour" if summary.since_hour else "", "warning")
+            (total, "bold"), (f"  +{counted(recent)} in the last hour" if recent.number else "", "warning")
         )
 
     def tick(self, mono: float) -> None:
-        """Ages grow without news, and older jobs are looked for again: nothing else tells of one that went."""
-        if self.attached is None:
-            return
-        self.refresh_from(self.attached.services)
-        lowest = self._newest.jobs[-1].id if self._newest and self._newest.jobs else 0
-        if not self._older or self._looking or self._loading:
+        """Draws the ages again, and looks for the older jobs: no reading tells when one of them is gone."""
+        super().tick(mono)
+        loaded, attached = self._loaded, self.attached
+        if attached is None or not loaded.older or self._looking or self._loading:
             return
         self._looking = True
-        failed, name, asked = self.attached.services.failed, self.attached.environment.name, frozenset(self._older)
+        failed, name, asked, below = attached.services.failed, attached.environment.name, loaded.older, loaded.lowest
 
         def seen(ids: tuple[int, ...]) -> None:
             self._looking = False
-            gone = {id for id in asked - frozenset(ids) if id < lowest}
-            # Full, the answer ends before the oldest: below its end nothing is known to have gone.
-            end = ids[-1] if len(ids) == OLDER else 0
-            self._older = {id: job for id, job in self._older.items() if id not in gone or id < end}
+            loaded.look_again(asked, ids, below)
             self._seen_at = mono
-            self.refresh_from(services)
+            self.redraw()
 
-        services = self.attached.services
-        self.attached.ask(
-            lambda: failed.ids(name, below=lowest, limit=OLDER), seen, lambda _: self._not_seen(), "failed ids"
-        )
+        attached.ask(lambda: failed.ids(name, below=below, limit=OLDER), seen, lambda _: self._not_seen(), "failed ids")
 
     def _not_seen(self) -> None:
         self._looking = False
 
     def on_record_table_changed(self) -> None:
-        """Marks and filters stand in the title."""
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
+        """Draws the title again, which shows marks and filters."""
+        self.redraw()
 
-    def load_older(self) -> None:
-        """The next hundred, when there are more and they may be listed here."""
-        if self.attached is None or self._loading or self._next is None:
+    def on_record_table_reached_end(self) -> None:
+        """The cursor stands on the last row: loads the next hundred, when there are more and they may be listed."""
+        if self.attached is None or self._loading or self._loaded.next is None:
             return
-        if len(self._older) >= OLDER:
-            told = f"the newest {count(len(self.jobs))} are listed here; opsconsole failed list goes on below them"
+        if self._loaded.is_full:
+            listed = count(len(self._loaded.jobs))
+            told = f"the newest {listed} are listed here; opsconsole failed list goes on below them"
             self.post_message(NoticeGiven(told))
             return
         self._loading = True
         mono = self.attached.services.clock.monotonic()
-        failed, name, below = self.attached.services.failed, self.attached.environment.name, self._next
-        then = partial(self._loaded, mono)
+        failed, name, below = self.attached.services.failed, self.attached.environment.name, self._loaded.next
+        then = partial(self._take_older, mono)
         self.attached.ask(lambda: failed.page(name, below=below), then, self._not_loaded, "failed jobs")
 
-    def _loaded(self, mono: float, page: FailedPage) -> None:
+    def _take_older(self, mono: float, page: FailedPage) -> None:
         self._loading = False
-        self._seen_at = self._seen_at if self._older else mono
-        self._next = page.next
-        self._keep({**self._older, **{job.id: job for job in page.jobs}})
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
+        self._seen_at = self._seen_at if self._loaded.older else mono
+        self._loaded.add(page)
+        self.redraw()
 
     def _not_loaded(self, error: OpsconsoleError) -> None:
         self._loading = False
@@ -213,80 +164,72 @@ class FailedJobsPane(Pane):
     # --- keys ------------------------------------------------------------------------------------------------------
 
     def hint_words(self) -> Mapping[str, str]:
-        """`v` by what pressing it would do."""
+        """Names `v` by what pressing it would show."""
         return {"failed.grouped": "each job" if self.grouped else "by cause"}
 
     def action_grouped(self) -> None:
-        """v."""
         self.grouped = not self.grouped
         self.table.use(GROUP_COLUMNS if self.grouped else FAILED_COLUMNS, empty=self.table.empty)
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
+        self.redraw()
 
     def action_retry(self) -> None:
-        """r."""
-        self._wish("retry")
+        self._choose("retry")
 
     def action_forget(self) -> None:
-        """x."""
-        self._wish("forget")
+        self._choose("forget")
 
-    def _wish(self, action: str) -> None:
+    def _choose(self, action: str) -> None:
         ids = self.frozen()
         if not ids:
             self.post_message(NoticeGiven("no failed job under the cursor", "warning"))
             return
-        what = f"{action} {plural(len(ids), 'failed job')}: {', '.join(harmless(id)[:8] for id in ids[:6])}"
-        what += f" and {len(ids) - 6} more" if len(ids) > 6 else ""
+        named = ", ".join(harmless(id)[:8] for id in ids[:6]) + (f" and {len(ids) - 6} more" if len(ids) > 6 else "")
+        what = f"{action} {plural(len(ids), 'failed job')}: {named}"
+        if self.grouped and self._loaded.next is not None:
+            newest = count(len(self._loaded.jobs))
+            what = f"{action} {len(ids)} of the newest {newest}; older ones of this cause stay\n{named}"
         params: dict[str, Json] = {"ids": list(ids)}
-        self.post_message(
-            ActionChosen(
-                action, params, brief=True, what=what, changed_at=None if self.table.marked else self.table.moved_at
-            )
-        )
+        model = self.table.model
+        changed_at = None if model.marked else model.moved_at
+        self.post_message(ActionChosen(action, params, brief=True, what=what, changed_at=changed_at))
         self.table.clear_marks()
 
     def frozen(self) -> tuple[str, ...]:
         """The ids a command acts on now: of the marked rows, else of the current one; a group stands for its jobs."""
-        keys = [row.key for row in self.table.chosen]
+        keys = [row.key for row in self.table.model.chosen]
         if not self.grouped:
             return tuple(keys)
-        groups = {f"{each.job.show(200)}|{each.signature}": each for each in self.groups}
-        return tuple(uuid for key in keys if key in groups for uuid in groups[key].uuids)
+        groups = {group_key(each): each for each in self._loaded.groups}
+        return tuple(name for key in keys if key in groups for name in groups[key].names)
 
-    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
-        """Enter: a group's newest job, or the job."""
-        if self.open_unread(message.key):
-            return
-        ids: tuple[str, ...] = (message.key,)
+    def open_row(self, key: str, attached: Attached) -> None:
+        """A group's newest job, or the job."""
+        ids: tuple[str, ...] = (key,)
         if self.grouped:
-            groups = {f"{each.job.show(200)}|{each.signature}": each for each in self.groups}
-            ids = groups[message.key].uuids if message.key in groups else ()
-        if self.attached is None or not ids:
+            groups = {group_key(each): each for each in self._loaded.groups}
+            ids = groups[key].names if key in groups else ()
+        if not ids:
             return
-        failed, name = self.attached.services.failed, self.attached.environment.name
+        failed, name = attached.services.failed, attached.environment.name
         self.expecting += 1
-        self.attached.ask(
-            lambda: failed.show(name, ids[0]),
-            partial(self._show, len(ids)),
-            self._not_shown,
-            "failed job",
-        )
+        then = partial(self._show, self._counted(key, len(ids)))
+        attached.ask(lambda: failed.show(name, ids[0]), then, self._not_shown, "failed job")
 
-    def _show(self, among: int, detail: FailedDetail) -> None:
+    def _counted(self, key: str, number: int) -> Count:
+        """How many jobs a row stands for."""
+        group = next((each for each in self._loaded.groups if group_key(each) == key), None) if self.grouped else None
+        return group.counted if group is not None else Count(number)
+
+    def _show(self, among: Count, detail: FailedDetail) -> None:
         self.expecting -= 1
         local = self.attached.local_time if self.attached else False
-        title = f"{short_class(detail.job.job.show(120))} · {harmless(detail.job.uuid)}"
-        title += f" · the newest, 1 of {count(among)}: v lists each" if among > 1 else ""
+        title = f"{short_class(detail.job.job.show(120))} · {harmless(detail.job.name)}"
+        title += f" · the newest, 1 of {counted(among)}: v lists each" if among.number > 1 else ""
         self.post_message(DetailOpened(title, failed_lines(detail, local=local)))
 
     def _not_shown(self, error: OpsconsoleError) -> None:
         self.expecting -= 1
         self.post_message(NoticeGiven(harmless(error.what), "error"))
-
-    def on_record_table_reached_end(self) -> None:
-        """The cursor stands on the last row."""
-        self.load_older()
 
     def copy_text(self) -> str:
         """The ids the commands would act on."""
@@ -298,7 +241,3 @@ class FailedJobsPane(Pane):
             return ""
         ids = " ".join(self.frozen())
         return f"opsconsole failed retry -e {self.attached.environment.name} {ids}".rstrip()
-
-    def go_back(self) -> bool:
-        """Leaves filter or marks."""
-        return self.table.leave()

@@ -11,25 +11,29 @@ from datetime import datetime
 from textual.app import ComposeResult
 
 from console.domain.health import ProbeReading, ProbeResult, Status
+from console.domain.maintenance import MaintenanceReading
 from console.domain.untrusted import harmless
 from console.present import text
+from console.present.health_rows import HEALTH_COLUMNS, health_rows, probe_key, probe_lines
 from console.present.readings import freshness, snapshots
-from console.present.rows import HEALTH_COLUMNS, health_rows
-from console.present.text import Line
 from console.present.unread import unread
 from console.services.container import Services
 from console.ui.messages import DetailOpened
-from console.ui.pane import Attached, Pane
+from console.ui.pane import Attached
+from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
 
 
-class HealthPane(Pane):
-    """Latency while a probe is well; else what it says, and for how long."""
+class HealthPane(TablePane):
+    """Each probe with its latency while it is well; else with what it says, and for how long."""
 
     NUMBER = 3
+    NAME = "health"
     TITLE = "Health"
-    WHERE = "health"
+    SLOT = "right"
     KINDS = frozenset({"source"})
+    COMMAND = "health"
+    READS = (ProbeReading, MaintenanceReading)
     EMPTY = "no probes: add health: [/up] to this environment"
 
     def __init__(self) -> None:
@@ -41,11 +45,6 @@ class HealthPane(Pane):
     def compose(self) -> ComposeResult:
         """One table."""
         yield RecordTable(HEALTH_COLUMNS, empty="reading …", header=False)
-
-    @property
-    def table(self) -> RecordTable:
-        """The probes."""
-        return self.query_one(RecordTable)
 
     def attach(self, attached: Attached) -> None:
         """Another environment: its history starts anew."""
@@ -70,14 +69,15 @@ class HealthPane(Pane):
         fresh = freshness(found, mono)
         waiting = fresh.waiting and bool(self.attached.environment.health)
         self.table.say(*self.empty_words(unread(found), waiting=waiting))
-        self.table.show(health_rows(reading, since, now, self._curves), mono=mono, stale=fresh.stale)
+        down = _down(services, self.attached.environment.name)
+        self.table.show(health_rows(reading, since, now, self._curves, down=down), mono=mono, stale=fresh.stale)
         self.show_border(
             note=text.age(fresh.age) if reading else "",
             error=fresh.error,
             stale=fresh.stale and not fresh.waiting,
         )
         if reading is not None:
-            self._summarise(reading)
+            self._summarise(reading, down=down)
 
     def _remember(self, probe: ProbeResult) -> None:
         if probe.latency_ms is not None:
@@ -86,46 +86,26 @@ class HealthPane(Pane):
         if before is None or before[0] is not probe.status:
             self._since[probe.name] = (probe.status, probe.checked_at)
 
-    def _summarise(self, reading: ProbeReading) -> None:
+    def _summarise(self, reading: ProbeReading, *, down: bool) -> None:
         well = sum(probe.status is Status.OK for probe in reading.probes)
         bad = [f"{harmless(p.name)} {p.status}" for p in reading.probes if p.status not in (Status.OK, Status.SKIPPED)]
         self.show_summary(
-            (f"{well} ok", "ok" if not bad else "dim"), (f"  {text.FAILED} " + ", ".join(bad) if bad else "", "error")
+            (f"{well} ok", "ok" if not bad and not down else "dim"),
+            ("  in maintenance mode" if down else "", "warning"),
+            (f"  {text.FAILED} " + ", ".join(bad) if bad else "", "error"),
         )
 
-    def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Readings grow old without news."""
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
-
-    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
-        """Enter: one answer in full."""
-        if self.open_unread(message.key) or self.attached is None:
-            return
-        local = self.attached.local_time
-        for snapshot in snapshots(self.attached.services.board, self.attached.environment.name, ProbeReading):
+    def open_row(self, key: str, attached: Attached) -> None:
+        """One answer in full."""
+        board, name = attached.services.board, attached.environment.name
+        for snapshot in snapshots(board, name, ProbeReading):
             for probe in snapshot.value.probes if snapshot.value else ():
-                if f"probe:{probe.name}" == message.key:
-                    lines: list[Line] = [
-                        (("status   ", "dim"), (str(probe.status), "ok" if probe.status is Status.OK else "error")),
-                        (("url      ", "dim"), (harmless(probe.url), "")),
-                        (("http     ", "dim"), (str(probe.http_status or text.NONE), "")),
-                        (("body     ", "dim"), (harmless(probe.body_status or text.NONE), "")),
-                        (("latency  ", "dim"), (text.millis(probe.latency_ms), "")),
-                        (("checked  ", "dim"), (text.day(probe.checked_at, local=local), "")),
-                        (("detail   ", "dim"), (harmless(probe.detail) or text.NONE, "")),
-                    ]
+                if probe_key(probe) == key:
+                    lines = probe_lines(probe, down=_down(attached.services, name), local=attached.local_time)
                     self.post_message(DetailOpened(f"probe {harmless(probe.name)}", lines))
 
-    def copy_text(self) -> str:
-        """The row, its columns two spaces apart."""
-        row = self.table.current
-        return "  ".join(cell.text for cell in row.cells if cell.text) if row else ""
 
-    def copy_command(self) -> str:
-        """The same on the command line."""
-        return f"opsconsole health -e {self.attached.environment.name}" if self.attached else ""
-
-    def go_back(self) -> bool:
-        """Leaves filter or marks."""
-        return self.table.leave()
+def _down(services: Services, name: str) -> bool:
+    """Whether any host of the environment is in maintenance mode, by the newest reading."""
+    found = snapshots(services.board, name, MaintenanceReading)
+    return any(each.value is not None and bool(each.value.down) for each in found)

@@ -9,11 +9,13 @@ import posixpath
 
 from textual.app import ComposeResult
 
-from console.domain.log_format import Level, Record
-from console.domain.logs import FollowState, FollowStatus
+from console.domain.log_format import Record
+from console.domain.log_levels import Level
+from console.domain.logs import FollowState, FollowStatus, LogRing
 from console.domain.untrusted import harmless
 from console.present import text
 from console.present.log_lines import detail_lines, plain_text, record_lines
+from console.present.log_notices import down_lines, left_out_words
 from console.present.text import Line
 from console.services.container import Services
 from console.ui.messages import DetailOpened
@@ -24,11 +26,13 @@ _MINUTES = 12
 
 
 class LogsPane(Pane):
-    """Follows by itself; standing still counts what came since."""
+    """Follows unless told otherwise; while it stands still it counts the lines that came since."""
 
     NUMBER = 6
+    NAME = "logs"
     TITLE = "Logs"
-    WHERE = "logs"
+    SLOT = "bottom"
+    CHAIN = ()
     HINTS = ("logs.error", "logs.filter", "logs.bookmark")
     KINDS = frozenset({"logs"})
     EMPTY = "no line yet: they appear as the application writes them"
@@ -36,6 +40,8 @@ class LogsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._hosts: tuple[str, ...] = ()
+        self._newest_record: Record | None = None
+        self._newest_line: Line = ()
 
     def compose(self) -> ComposeResult:
         """The window, nothing else."""
@@ -53,7 +59,7 @@ class LogsPane(Pane):
         return record_lines(record, host_width=width, host_state="accent" if first else "key")
 
     def attach(self, attached: Attached) -> None:
-        """Another environment: its ring from the end on."""
+        """Shows another environment's lines, beginning at the end."""
         super().attach(attached)
         self._hosts = tuple(harmless(host.name) for host in attached.environment.hosts)
         self.view.show(attached.services.tails.ring(attached.environment.name))
@@ -65,12 +71,12 @@ class LogsPane(Pane):
             self._frame(services)
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
-        """The rate of errors and the ages of troubles move without news."""
+        """Draws the title again: the rate of errors and the ages of troubles change without news."""
         if self.attached is not None:
             self._frame(self.attached.services)
 
     def on_log_view_changed(self) -> None:
-        """The title says how the window stands."""
+        """Draws the title again, which tells level, filter and whether the window follows."""
         if self.attached is not None:
             self._frame(self.attached.services)
 
@@ -83,19 +89,11 @@ class LogsPane(Pane):
         self.post_message(DetailOpened(f"{harmless(record.host)} {record.at.show(40)}", detail_lines(record)))
 
     def _open_troubles(self) -> None:
-        """Enter where no line is: each file that cannot be followed, whole."""
-        if self.attached is None:
-            return
-        down = _down(self.attached.services.tails.statuses(self.attached.environment.name))
-        lines: list[Line] = []
-        for each in down:
-            since = text.day(each.since, local=self.attached.local_time)
-            lines.append(
-                ((harmless(f"{each.host} {each.file}"), "bold"), (f"  {each.state.value} since {since}", "error"))
-            )
-            lines += [((f"  {harmless(part)}", ""),) for part in each.detail.splitlines()]
-        if lines:
-            self.post_message(DetailOpened("Logs · not readable", lines))
+        """Enter while there are no lines: for each file that cannot be followed the whole reason."""
+        if self.attached is not None:
+            down = _down(self.attached.services.tails.statuses(self.attached.environment.name))
+            if lines := down_lines(down, local=self.attached.local_time):
+                self.post_message(DetailOpened("Logs · not readable", lines))
 
     # --- the frame -------------------------------------------------------------------------------------------------
 
@@ -107,29 +105,41 @@ class LogsPane(Pane):
             self.view.empty = words
             self.view.refresh()
         minute = int(services.clock.now().timestamp()) // 60
-        series = services.tails.ring(name).errors_per_minute(minute, _MINUTES)
-        rate = f"{series[-2] if len(series) > 1 and not series[-1] else series[-1]} err/min"
-        down = _down(statuses)
-        # Of logs that were never read nobody knows how many errors they hold.
-        blind = bool(down) and len(down) == len(statuses) and not services.tails.ring(name).lines
-        note = "" if blind else f"{rate} {text.spark(series, _MINUTES)}"
+        ring, down = services.tails.ring(name), _down(statuses)
+        rate, curve, bad = self._rate(ring, minute, partly=bool(down))
+        # For logs that were never read no error rate is shown.
+        blind = bool(down) and len(down) == len(statuses) and not ring.lines
+        kept = "" if ring.is_whole else f"newest {text.rounded(ring.lines)} lines · "
+        note = "" if blind else f"{kept}{rate} {curve}"
         self.show_border(extra=self._title(statuses, services), note=note)
         lost = ((f"{harmless(down[0].host)}: not readable: {harmless(down[0].detail)}  ", "error"),) if down else ()
-        told = () if blind else ((rate, "error" if series[-1] else "dim"),)
+        told = () if blind else ((rate, "error" if bad else "dim"),)
         self.show_summary(*lost, *told, *self._newest())
+
+    @staticmethod
+    def _rate(ring: LogRing, minute: int, *, partly: bool) -> tuple[str, str, bool]:
+        """Errors in the running minute (in the last one while that has none), the curve of those minutes that were read
+        whole, and whether the running minute has any. `partly` when a file cannot be read now."""
+        series, covered = ring.errors_per_minute(minute, _MINUTES), ring.minutes_covered(minute, _MINUTES)
+        last = 1 if series[-1] or len(series) == 1 else 2
+        sign = "≥" if partly or covered < last else ""
+        return f"{sign}{series[-last]} err/min", text.spark(series[-max(1, covered) :], _MINUTES), bool(series[-1])
 
     def _title(self, statuses: tuple[FollowStatus, ...], services: Services) -> tuple[tuple[str, str], ...]:
         assert self.attached is not None  # noqa: S101
         files = dict.fromkeys(harmless(posixpath.basename(each)) for each in self.attached.environment.logs)
-        level = self.view.where.level
+        level = self.view.window.where.level
         pieces = ["+".join(files), "+".join(self._hosts), f"≥{level.name.lower()}" if level else "all levels"]
-        if self.view.pattern:
-            pieces.append(harmless(f"/{self.view.pattern}"))
-        unseen = self.view.unseen
-        pieces.append("follow" if self.view.following else f"standing, {text.plural(unseen, 'new line')}")
+        if self.view.window.pattern:
+            pieces.append(harmless(f"/{self.view.window.pattern}"))
+        unseen = self.view.window.unseen
+        pieces.append("follow" if self.view.window.following else f"standing, {text.plural(unseen, 'new line')}")
         extra = [(" · ".join(piece for piece in pieces if piece), "")]
         down = _down(statuses)
         now = services.clock.now()
+        left_out = services.tails.left_out(self.attached.environment.name)
+        if left_out:
+            extra.append((left_out_words(left_out[-1]), "warning"))
         for each in down[:2]:
             since = text.brief((now - each.since).total_seconds())
             extra.append((harmless(f"{each.host}: {each.state.value} {since}, {each.detail}"), "error"))
@@ -152,23 +162,25 @@ class LogsPane(Pane):
         return "connecting …" if all(each.state is FollowState.CONNECTING for each in statuses) else self.EMPTY
 
     def _newest(self) -> Line:
-        record = self.view.current
-        if record is None:
-            return ()
-        return ((f"  {plain_text(record)[:200]}", "error" if record.level >= Level.ERROR else "dim"),)
+        record = self.view.window.current
+        if record is not self._newest_record:
+            state = "error" if record and record.level >= Level.ERROR else "dim"
+            self._newest_record = record
+            self._newest_line = ((f"  {plain_text(record)[:200]}", state),) if record else ()
+        return self._newest_line
 
     # --- what the screen asks --------------------------------------------------------------------------------------
 
     def copy_text(self) -> str:
         """The record on one line."""
-        record = self.view.current
+        record = self.view.window.current
         return plain_text(record) if record else ""
 
     def copy_command(self) -> str:
         """The same on the command line."""
         if self.attached is None:
             return ""
-        level = self.view.where.level
+        level = self.view.window.where.level
         return f"opsconsole logs -e {self.attached.environment.name} --follow" + (
             f" --level {level.name.lower()}" if level else ""
         )

@@ -7,29 +7,34 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from console.domain.queues import QueueReading
+from console.domain.queues import QueueReading, queue_totals
 from console.domain.readings import APP
+from console.domain.snapshot import Key
 from console.domain.untrusted import harmless
 from console.present import text
+from console.present.payload import queue_bounds
+from console.present.queue_rows import QUEUE_COLUMNS, queue_key, queue_lines, queue_rows, uncounted_rows
 from console.present.readings import freshness, snapshots
-from console.present.rows import QUEUE_COLUMNS, queue_key, queue_rows, queue_totals
-from console.present.text import Line
 from console.present.unread import unread, unread_rows
 from console.services.container import Services
 from console.ui.history import Trends
 from console.ui.messages import DetailOpened
-from console.ui.pane import Attached, Pane
+from console.ui.pane import Attached
+from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
 from console.ui.widgets.sparkline import Sparkline
 
 
-class QueuesPane(Pane):
+class QueuesPane(TablePane):
     """Depths by state; the curve below is the ready jobs of the last 15 minutes as this screen saw them."""
 
     NUMBER = 2
+    NAME = "queues"
     TITLE = "Queues"
-    WHERE = "queues"
+    SLOT = "centre"
     KINDS = frozenset({"source"})
+    COMMAND = "queues"
+    READS = (QueueReading,)
     EMPTY = "no queue found yet: names come from the config, the jobs table and Redis"
 
     def __init__(self) -> None:
@@ -42,17 +47,17 @@ class QueuesPane(Pane):
         yield RecordTable(QUEUE_COLUMNS, empty="reading …")
         yield Sparkline()
 
-    @property
-    def table(self) -> RecordTable:
-        """The queues."""
-        return self.query_one(RecordTable)
-
     def attach(self, attached: Attached) -> None:
         """Another environment: its history starts anew."""
         super().attach(attached)
         self._trends.forget()
         self._seen.clear()
         self.query_one(Sparkline).forget()
+
+    def concerns(self, key: Key) -> bool:
+        """Also the application, which tells what queues there are."""
+        own = self.attached is not None and key == ("source", self.attached.environment.name, APP)
+        return own or super().concerns(key)
 
     def refresh_from(self, services: Services) -> None:
         """Shows the newest readings; each adds one sample to the history."""
@@ -72,66 +77,43 @@ class QueuesPane(Pane):
                 new = True
                 for queue in each.value.queues:
                     self._trends.push(queue_key(queue), each.taken_mono, queue.ready)
-        ready, delayed, reserved, stuck = queue_totals(readings)
+        unread_now = [f"{each.source} could not be read" for each in found if each.value is None and each.error]
+        totals = queue_totals(readings, missing=unread_now)
         if new and readings:
             words = [("ready, 15 min", "dim")]
-            self.query_one(Sparkline).push(mono, ready, *words)
+            self.query_one(Sparkline).push(mono, totals.ready.number, *words)
         missing = unread(found, services.board.get(self.attached.environment.name, APP))
         fresh = freshness(found or missing, mono)
         self.table.say(*self.empty_words(missing, waiting=fresh.waiting))
-        # Beside others that one which is missing has rows of its own: what is shown is not all there is.
+        # A source that cannot be read gets rows of its own beside the others, because what is shown is not everything.
         gaps = unread_rows(missing, self.table.size.width - 3, named=True) if len(found) > len(missing) else ()
-        self.table.show((*gaps, *queue_rows(readings, self._trends.all())), mono=mono, stale=fresh.stale)
+        rows = (*gaps, *uncounted_rows(readings), *queue_rows(readings, self._trends.all()))
+        self.table.show(rows, mono=mono, stale=fresh.stale)
         drivers = " · ".join(dict.fromkeys(harmless(reading.driver) for reading in readings))
         note = " · ".join(part for part in (drivers, text.age(fresh.age)) if part) if readings else ""
-        extra = ((f"{text.count(stuck)} stuck", "dim" if fresh.stale else "error"),) if stuck else ()
-        self.show_border(extra=extra, note=note, error=fresh.error, stale=fresh.stale and not fresh.waiting)
+        stuck, ready = totals.stuck, totals.ready
+        extra = [(f"{text.counted(stuck)} stuck", "dim" if fresh.stale else "error")] if stuck.number else []
+        if bound := queue_bounds(found):
+            extra.append((harmless(f"not all queues: {bound[0]}"), "warning"))
+        if any(reading.guesses for reading in readings):
+            extra.append(("on defaults", "warning"))
+        self.show_border(extra=tuple(extra), note=note, error=fresh.error, stale=fresh.stale and not fresh.waiting)
         if readings:
+            left = [harmless(each.connection) for each in readings if each.used and each.uncounted]
+            numbers: list[tuple[str, str]] = [
+                (f"{text.counted(ready)} ready", "bold"),
+                (f"  {text.counted(totals.delayed)} delayed  {text.counted(totals.reserved)} reserved", "dim"),
+                (f"  {text.counted(stuck)} stuck" if stuck.number else "", "error"),
+            ]
             self.show_summary(
-                (f"{text.count(ready)} ready", "bold"),
-                (f"  {text.count(delayed)} delayed  {text.count(reserved)} reserved", "dim"),
-                (f"  {text.count(stuck)} stuck" if stuck else "", "error"),
+                *((f"{name} (default) not counted  ", "warning") for name in left),
+                *(numbers if any(not each.uncounted for each in readings) else ()),
             )
 
-    def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Readings grow old without news."""
-        if self.attached is not None:
-            self.refresh_from(self.attached.services)
-
-    def on_record_table_opened(self, message: RecordTable.Opened) -> None:
-        """Enter: one queue in words."""
-        if self.open_unread(message.key) or self.attached is None:
-            return
-        board, name = self.attached.services.board, self.attached.environment.name
-        for snapshot in snapshots(board, name, QueueReading):
+    def open_row(self, key: str, attached: Attached) -> None:
+        """One queue in words."""
+        for snapshot in snapshots(attached.services.board, attached.environment.name, QueueReading):
             for queue in snapshot.value.queues if snapshot.value else ():
-                if queue_key(queue) == message.key:
-                    paused = {None: "this framework cannot say", True: "yes", False: "no"}[queue.paused]
-                    lines: list[Line] = [
-                        (("connection  ", "dim"), (harmless(queue.connection), ""), (f"  {queue.driver}", "dim")),
-                        (("ready       ", "dim"), (text.count(queue.ready), "bold")),
-                        (("delayed     ", "dim"), (text.count(queue.delayed), "")),
-                        (("reserved    ", "dim"), (text.count(queue.reserved), "")),
-                        (
-                            ("stuck       ", "dim"),
-                            (text.count(queue.stuck), "error" if queue.stuck else "dim"),
-                            ("  reserved longer than retry_after: the worker died or overran", "dim"),
-                        ),
-                        (("oldest      ", "dim"), (text.span(queue.oldest_ready_seconds), "")),
-                        (("paused      ", "dim"), (paused, "")),
-                        (("read        ", "dim"), (text.day(snapshot.taken_at, local=self.attached.local_time), "")),
-                    ]
-                    self.post_message(DetailOpened(f"queue {harmless(queue.queue)}", lines))
-
-    def copy_text(self) -> str:
-        """The row, its columns two spaces apart."""
-        row = self.table.current
-        return "  ".join(cell.text for cell in row.cells if cell.text) if row else ""
-
-    def copy_command(self) -> str:
-        """The same on the command line."""
-        return f"opsconsole queues -e {self.attached.environment.name}" if self.attached else ""
-
-    def go_back(self) -> bool:
-        """Leaves filter or marks."""
-        return self.table.leave()
+                if queue_key(queue) == key:
+                    lines = queue_lines(queue, snapshot, local=attached.local_time)
+                    self.post_message(DetailOpened(f"queue {queue.label}", lines))

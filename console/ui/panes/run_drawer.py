@@ -19,9 +19,10 @@ from console.domain.snapshot import Key
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
 from console.present.readings import snapshots
-from console.present.run_ending import ending_lines
+from console.present.run_end import ending_lines
 from console.present.run_rows import (
     gate_line,
+    output_lines,
     result_lines,
     run_columns,
     run_rows,
@@ -41,14 +42,16 @@ from console.ui.widgets.text_view import TextView
 
 _TAIL = 4096
 _TAIL_LINES = 40
+_WHOLE = 1_048_576
+"""Bytes of a host's output that are shown at most: the newest."""
 
 
 class RunDrawer(Pane):
-    """One run of the banner's environment: the one just started while it goes on, else the one to look at."""
+    """One run of the banner's environment: the one just started while it goes on, else the current one."""
 
     NUMBER = 0
+    NAME = "drawer"
     TITLE = "Run"
-    WHERE = "drawer"
     KINDS = frozenset({"run", "runs"})
     HINTS = ("run.output", "run.hold", "run.abort")
     EMPTY = "no run yet: D plans a deploy, and asks before anything happens"
@@ -78,7 +81,7 @@ class RunDrawer(Pane):
         return self.query_one(RecordTable)
 
     def hints(self) -> tuple[str, ...]:
-        """Only what this run still takes, what it waits for first."""
+        """Only the keys that this run still takes; the answer that it waits for comes first."""
         if self.view is None or self.view.state is RunState.FINISHED:
             return ("run.output",) if self.view else ()
         return ("run.answer", *self.HINTS) if self.view.question else self.HINTS
@@ -94,7 +97,7 @@ class RunDrawer(Pane):
         self.view, self._shape, self._wished, self._step = None, (), None, ""
 
     def concerns(self, key: Key) -> bool:
-        """Any run's news: the newest run may be another one now."""
+        """News of any run, because another one may be current now."""
         if self.attached is None or key[0] not in self.KINDS:
             return False
         return key[1] == self.attached.environment.name if key[0] == "runs" else True
@@ -119,7 +122,7 @@ class RunDrawer(Pane):
         self._draw(services)
 
     def _choose(self, services: Services, current: RunView | None) -> None:
-        """Goes over to the run to look at, unless the shown one goes on or somebody turned to it on purpose."""
+        """Switches to the current run, unless the shown one is unfinished or the operator turned to it."""
         if current is None or current.run == self._run:
             return
         if self._run is not None:
@@ -132,7 +135,7 @@ class RunDrawer(Pane):
         self._run = current.run
 
     def tick(self, mono: float) -> None:  # noqa: ARG002
-        """Moves the stopwatches of a run that goes on; of one that ended badly, what is live now."""
+        """Draws again the durations of an unfinished run, or what is live now after a run that ended badly."""
         if self.attached is not None and self.view is not None and self.view.outcome is not Outcome.OK:
             self._draw(self.attached.services)
 
@@ -194,12 +197,12 @@ class RunDrawer(Pane):
     # --- keys ------------------------------------------------------------------------------------------------------
 
     def action_turn(self, step: int) -> None:
-        """Turns to the run before (-1) or after (1) the shown one; after the newest nothing is chosen any more."""
+        """Turns to the run before (-1) or after (1) the shown one; after the newest, back to the current run."""
         if self.attached is None or self._run is None:
             return
         services = self.attached.services
         runs = sorted(services.runs.recent(self.attached.environment.name))
-        # Turning goes on from where it leads to, not from what is still shown.
+        # A second turn counts from the run that is being read, not from the one that is still shown.
         here = self._run if self._wanted is None else self._wanted
         place = runs.index(here) + step if here in runs else len(runs)
         if place < 0:
@@ -247,7 +250,7 @@ class RunDrawer(Pane):
         self.post_message(TextAsked(f"answer run {run} ({', '.join(map(harmless, choices))}):", "", answered))
 
     def _nothing(self, otherwise: str) -> str:
-        """Why a key does nothing: whoever turned to an ended run may mean the one that goes on."""
+        """Why a key does nothing. On an ended run the operator may mean an unfinished one, which is then named."""
         if self.attached is not None and self.view is not None and self.view.state is RunState.FINISHED:
             current = self.attached.services.runs.current(self.attached.environment.name)
             if current is not None and current.outcome is None:
@@ -255,7 +258,7 @@ class RunDrawer(Pane):
         return otherwise
 
     def action_abort(self) -> None:
-        """Asks the run to stop; typed, because it is not one key."""
+        """Asks the run to stop, once the word is typed: a single key must not stop it."""
         view = self.view
         if view is None or view.state is RunState.FINISHED:
             self._say(self._nothing("no run is going on"), "warning")
@@ -279,22 +282,22 @@ class RunDrawer(Pane):
         if self._new:
             self._say(f"Run {self.view.run} has just come up; look again, then press the key.", "warning")
             return
-        # The run's own events say whether it holds; a wish of a moment ago may not be among them yet.
+        # The run's events say whether it is held, but a request of a moment ago may not be among them yet.
         hold = not (bool(self.view.held_by) if self._wished is None else self._wished)
         self._wished = hold
         self._ask(self.view.run, "hold" if hold else "go", "", "holds before its next step" if hold else "goes on")
 
     def action_output(self) -> None:
-        """The whole output of the step under the cursor, as far as it is kept at hand."""
-        view, row = self.view, self.table.current
+        """Shows the output of the step under the cursor, and says so where only the end of it is in memory."""
+        view, row = self.view, self.table.model.current
         if view is None or row is None or self.attached is None:
             return
-        step = next(each for each in view.steps if each.name == row.key)
-        lines: list[Line] = [*result_lines(step), ()] if result_lines(step) else []
-        for host in step.hosts:
-            raw = self.attached.services.runs.output(view.run, step.name, host, last=1_048_576)
-            lines.append(((harmless(host) or "here", "accent-bold"),))
-            lines += [((line, ""),) for line in raw.lines()] or [(("no output", "dim"),)]
+        step, runs = next(each for each in view.steps if each.name == row.key), self.attached.services.runs
+        outputs = {
+            host: (runs.output(view.run, step.name, host, last=_WHOLE), runs.output_size(view.run, step.name, host))
+            for host in step.hosts
+        }
+        lines = output_lines(view.run, step, outputs)
         self.post_message(DetailOpened(f"run {view.run} · {harmless(step.name)}", lines))
 
     def on_record_table_opened(self) -> None:
@@ -303,7 +306,7 @@ class RunDrawer(Pane):
 
     @property
     def _new(self) -> bool:
-        """Whether another run has taken the place of the shown one by itself, too late to have been seen."""
+        """Whether the drawer has just switched to another run by itself, which the operator may not have seen yet."""
         return self.attached is not None and self.attached.services.clock.monotonic() - self._turned < TOO_FRESH
 
     def _asks(self, run: int, question: Question) -> bool:
@@ -312,7 +315,7 @@ class RunDrawer(Pane):
         return now is not None and replace(now, asked_at=question.asked_at) == question
 
     def _ask(self, run: int, kind: str, body: str, said: str) -> None:
-        """Hands the run that the operator saw a request: the drawer may show another one by now."""
+        """Hands a request to the run that the operator saw; the drawer may show another one by now."""
         if self.attached is None:
             return
         runs = self.attached.services.runs
@@ -342,7 +345,7 @@ def _abandoned(view: RunView) -> bool:
 
 
 def _note(view: RunView) -> str:
-    """What is good to know while it goes on."""
+    """A hint for an unfinished run: how to end a hold, or that leaving does not stop it."""
     if view.state is RunState.FINISHED:
         return ""
     return f"held by {harmless(view.held_by)}: h goes on" if view.held_by else "q leaves it running"

@@ -45,7 +45,7 @@ class PlanQuestion(ModalScreen[str | None]):
         self._refused = False
 
     def on_mount(self) -> None:
-        """Where typing goes."""
+        """Puts the focus where typing goes, and begins to look whether Run may be pressed."""
         if self.plan.protected:
             self.query_one(NameField).focus()
         else:
@@ -69,7 +69,7 @@ class PlanQuestion(ModalScreen[str | None]):
         return self._drawn_at is not None and self._mono() - self._drawn_at >= PAUSE
 
     def _open(self) -> None:
-        # Asleep it only looks so: a disabled button would keep the focus, and Enter, on Cancel.
+        # Run only looks disabled: a really disabled button cannot get the focus, so Enter would stay on Cancel.
         for button in self.query("#run").results(Button):
             button.set_class(not self.ready, "-asleep")
 
@@ -80,7 +80,6 @@ class PlanQuestion(ModalScreen[str | None]):
     # --- answers ---------------------------------------------------------------------------------------------------
 
     def action_cancel(self) -> None:
-        """Esc: nothing runs."""
         self.dismiss(None)
 
     @on(Button.Pressed, "#cancel")
@@ -111,22 +110,19 @@ class PlanQuestion(ModalScreen[str | None]):
 
     @on(NameField.Pasted)
     def _pasted(self) -> None:
-        # Enter behind a paste must not take its reason away.
+        # A paste may end with Enter: the reason for the refusal must still be shown after it.
         self._refused = True
         self.say(_REFUSED, "error")
 
     # --- scrolling the plan while the field or a button has the focus ----------------------------------------------
 
     def action_lines(self, by: int) -> None:
-        """Some lines on or back."""
         self.query_one(TextView).action_lines(by)
 
     def action_pages(self, by: int) -> None:
-        """One page on or back."""
         self.query_one(TextView).action_pages(by)
 
     def action_ends(self, end: int) -> None:
-        """To the top or the end."""
         self.query_one(TextView).action_ends(end)
 
 
@@ -156,7 +152,7 @@ class ConfirmScreen(PlanQuestion):
 
 
 class BriefConfirm(PlanQuestion):
-    """One line for work on single jobs; the frozen set is named in full by count and by its first ids."""
+    """A few lines for work on single jobs: `what` names the frozen set by count, and below that by its first ids."""
 
     def __init__(self, plan: Plan, what: str, mono: Callable[[], float]) -> None:
         super().__init__(plan, mono)
@@ -171,7 +167,8 @@ class BriefConfirm(PlanQuestion):
             heading = StatusBar(id="heading")
             heading.show(*_heading(plan))
             yield heading
-            lines = [((harmless(self.what), "bold"),), *_commands(plan)]
+            first, *more = self.what.split("\n")
+            lines = [((harmless(first), "bold"),), *(((harmless(each), ""),) for each in more), *_commands(plan)]
             view = TextView(lines)
             view.styles.height = min(len(lines), 8)
             view.can_focus = False

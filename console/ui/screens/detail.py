@@ -38,9 +38,7 @@ class DetailScreen(ModalScreen[None]):
             yield TextView(self._lines)
 
     def action_back(self) -> None:
-        """Closes."""
         self.dismiss(None)
 
     def action_copy(self) -> None:
-        """Copies everything shown."""
         self._copy(self.query_one(TextView).text)

@@ -15,15 +15,16 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from console.present.text import Line
-from console.ui.commands import WHERE, bindings, commands
+from console.ui.command_index import commands_of, places
+from console.ui.commands import bindings
 from console.ui.widgets.text_view import TextView
 
 
 def help_lines(width: int, actions: Collection[str]) -> tuple[Line, ...]:
-    """The table as lines; in two columns from 100 characters. Keys of other actions than these do nothing here."""
+    """The table as lines; in two columns from 100 characters. Keys of actions other than `actions` are left out."""
     blocks: list[list[Line]] = []
-    for where, heading in WHERE.items():
-        rows = [row for row in commands(where) if not row.production or row.production in actions]
+    for where, heading in places().items():
+        rows = [row for row in commands_of(where) if not row.production or row.production in actions]
         if not rows:
             continue
         block: list[Line] = [((heading, "accent-bold"),)]
@@ -75,5 +76,4 @@ class HelpScreen(ModalScreen[None]):
         self.call_after_refresh(lambda: view.show(help_lines(view.size.width - 2, self._actions)))
 
     def action_close(self) -> None:
-        """Closes."""
         self.dismiss(None)

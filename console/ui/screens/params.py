@@ -1,6 +1,6 @@
 """Asking for the parameters of an action that its declaration wants asked.
 
-Owns the form. Must not type nor resolve: an empty field means the declared default, and planning coerces texts.
+Owns the form. Must not convert or resolve values: an empty field means the declared default, and planning converts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from console.ui.widgets.status_bar import Piece, StatusBar
 
 
 class ParamsScreen(ModalScreen[Mapping[str, Json] | None]):
-    """One field a parameter; Enter goes on, in the last one it goes to the plan."""
+    """One field for each parameter; Enter goes to the next field, and from the last one to the plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("confirm")]
 
@@ -64,7 +64,6 @@ class ParamsScreen(ModalScreen[Mapping[str, Json] | None]):
         self.dismiss(given)
 
     def action_cancel(self) -> None:
-        """Closes; nothing is planned."""
         self.dismiss(None)
 
 

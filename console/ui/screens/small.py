@@ -1,6 +1,6 @@
-"""What stands there while the terminal is too small for anything else.
+"""The screen that is shown while the terminal is too small for anything else.
 
-Owns one line. It takes every key, so that nothing acts that nobody can see.
+Owns one line. It takes every key, so that no key acts on something that cannot be seen.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class TooSmall(Screen[None]):
         yield Static(f"too small: {LEAST[0]}x{LEAST[1]} at least", markup=False)
 
     def on_screen_resume(self) -> None:
-        """What lay over it has closed; the terminal may have grown meanwhile."""
+        """Gives way if the terminal has grown while another screen lay over this one."""
         if not sizes(self.app.size.width, self.app.size.height).tiny:
             self.app.pop_screen()
 
 
 def fit(app: App[None]) -> None:
-    """Lays the line over everything when nothing can be read any more, and takes it away when there is room again."""
+    """Shows `TooSmall` over everything while the terminal is too small, and takes it away when there is room again."""
     tiny, shown = sizes(app.size.width, app.size.height).tiny, isinstance(app.screen, TooSmall)
     if tiny and not shown:
         app.push_screen(TooSmall())

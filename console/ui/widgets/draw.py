@@ -30,15 +30,15 @@ STATES = {
     "raised": ("", "raised", False),
     "selection": ("", "selection", False),
 }
-"""State → the theme's variables for its text and its ground (empty: as they were), and whether it is bold."""
+"""State → the theme's variables for its text and its background (empty: unchanged), and whether it is bold."""
 
 
 class Drawn(Widget):
-    """A widget that draws its own lines, with states coloured by the theme. Not by component classes: each widget
-    would have a stylesheet's worth of them resolved before the first frame."""
+    """A widget that draws its own lines, with states coloured by the theme. Component classes are not used, because
+    Textual would resolve all of them for each widget before the first frame."""
 
     def painter(self) -> Callable[..., Style]:
-        """What `paint` does, for a whole line: asking a widget for its own style takes as long as drawing a piece."""
+        """`paint` for a whole line: getting the widget's own style, as slow as drawing a piece, is done only once."""
         base, variables = self.rich_style, self.app.theme_variables
 
         def paint(*states: str) -> Style:

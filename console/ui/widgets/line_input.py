@@ -64,7 +64,7 @@ class LineInput(Horizontal):
         cancelled: Callable[[], None] | None = None,
         complete: Completer | None = None,
     ) -> None:
-        """Asks for a line. `each` gets every keystroke's text, `complete` gives the ways on for Tab."""
+        """Asks for a line. `each` gets the text after every keystroke, `complete` gives the completions for Tab."""
         self._then, self._each, self._cancelled, self._complete = then, each, cancelled, complete
         self._offers, self._offer = (), -1
         if not self.open:
@@ -77,7 +77,7 @@ class LineInput(Horizontal):
         with self.prevent(Input.Changed):
             field.value = initial
         field.cursor_position = len(initial)
-        # At once: the first letters may be typed already.
+        # The focus moves at once, because the first letters may be typed already.
         self.screen.set_focus(field, scroll_visible=False)
 
     def close(self) -> None:
@@ -88,14 +88,13 @@ class LineInput(Horizontal):
             self.screen.set_focus(back, scroll_visible=False)
 
     def action_give_up(self) -> None:
-        """Esc."""
         cancelled = self._cancelled
         self.close()
         if cancelled:
             cancelled()
 
     def action_complete(self, by: int) -> None:
-        """Tab: the next way on."""
+        """Fills in the next completion."""
         field = self.query_one(Input)
         if not self._complete:
             return

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 BURST = 4
 WITHIN = 0.040
-"""This many characters within this many seconds are not typing."""
+"""So many characters within so many seconds cannot be typed by hand."""
 
 
 class NameField(Input):
@@ -45,10 +45,10 @@ class NameField(Input):
         self._refuse()
 
     def action_paste(self) -> None:
-        """ctrl+v is no typing either."""
+        """ctrl+v pastes too, so it is refused."""
         self._refuse()
 
     def _refuse(self) -> None:
         self.value = ""
-        # The rest of a burst must not leave its tail: the times stay, and every further fast key clears again.
+        # The times are kept, so that every further key of a burst clears the field again and none of it stays.
         self.post_message(self.Pasted())

@@ -49,7 +49,7 @@ class Sparkline(Drawn):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The one line; the words give way before the curve does."""
+        """The one line; where it is too narrow, words are left out and the curve stays."""
         width = self.size.width
         # One slice is no curve yet.
         if y or len(self._bars) < 2:

@@ -6,25 +6,30 @@ Owns fitting pieces into one line by their priority. Must not know what the piec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from textual.strip import Strip
 
 from console.ui.widgets.draw import Drawn
 
+DECORATION = 5
+"""Pieces of this priority or a higher one are dropped before any other piece is shortened."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One text with its state. Pieces of the highest `priority` go first when the line is short; 0 stays."""
+    """One text with its state. When the line is too short, pieces of the highest `priority` are dropped first; 0 stays.
+    A priority below DECORATION is dropped only after every piece was reduced to its `short` text."""
 
     text: str
     state: str = ""
     priority: int = 0
+    short: str = ""
 
 
 class StatusBar(Drawn):
-    """A line with a left and a right part; `under` is the state the whole line lies on."""
+    """A line with a left and a right part; `under` is the state that gives the whole line its background."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -52,9 +57,13 @@ class StatusBar(Drawn):
         pieces = [*((piece, False) for piece in self._left), *((piece, True) for piece in self._right)]
         while sum(cell_len(piece.text) for piece, _ in pieces) > width:
             worst = max(pieces, key=lambda pair: pair[0].priority)
-            if worst[0].priority == 0:
+            long = max((pair for pair in pieces if pair[0].short), key=lambda pair: pair[0].priority, default=None)
+            if long is not None and worst[0].priority < DECORATION:
+                pieces[pieces.index(long)] = replace(long[0], text=long[0].short, short=""), long[1]
+            elif worst[0].priority == 0:
                 break
-            pieces.remove(worst)
+            else:
+                pieces.remove(worst)
         left = [(piece.text, piece.state) for piece, right in pieces if not right]
         right = [(piece.text, piece.state) for piece, right in pieces if right]
         space = width - sum(cell_len(text) for text, _ in (*left, *right))

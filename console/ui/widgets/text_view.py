@@ -50,15 +50,12 @@ class TextView(Drawn, can_focus=True):
             self.refresh()
 
     def action_lines(self, by: int) -> None:
-        """Some lines on or back."""
         self.scroll_by(by)
 
     def action_pages(self, by: int) -> None:
-        """One page on or back."""
         self.scroll_by(by * max(1, self.size.height - 1))
 
     def action_ends(self, end: int) -> None:
-        """To the top or the end."""
         self.scroll_by(end * len(self._wrapped))
 
     @on(events.Resize)

@@ -16,6 +16,7 @@ class DispatchJobs extends Command
         'tries' => Jobs\SyncStock::class,
         'query' => Jobs\WriteLedger::class,
         'slow' => Jobs\EncodeClip::class,
+        'pallet' => Jobs\PackPallet::class,
         'encrypted' => Jobs\RotateKey::class,
         'hostile' => Jobs\PrintLabel::class,
         'stuck' => Jobs\CallPartner::class,

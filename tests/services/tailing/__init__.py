@@ -1,0 +1,1 @@
+"""Tests of reading log files of hosts."""
