@@ -6,6 +6,7 @@ not know what scripts do. Thread-safe: any thread may call anything; one at a ti
 
 from __future__ import annotations
 
+import math
 import secrets
 import shlex
 import threading
@@ -19,7 +20,7 @@ from console.clients.names import Resolver
 from console.clients.openssh import resolve
 from console.clients.ssh_channels import COMMAND, ChannelStream, RemoteProcess, execute, wrapped
 from console.clients.ssh_connect import AUTH_LIMIT, BANNER_LIMIT, open_link
-from console.clients.ssh_transport import CHANNEL_LIMIT, Link
+from console.clients.ssh_transport import CHANNEL_LIMIT, SESSION, Link
 from console.clients.ssh_tunnel import ChannelSocket
 from console.domain.back_off import pause_after
 from console.domain.environment import Host
@@ -30,6 +31,7 @@ from console.ports import Clock, Completed
 _LINKS = 4
 _REFUSALS = 3
 _REFUSED_WAIT = 0.05
+_REFUSED_FOR = 2.0
 _REFUSED_PAUSE = 30.0
 _SPARE_IDLE = 60.0
 _CONNECT_LIMIT = 10.0 + BANNER_LIMIT + AUTH_LIMIT
@@ -105,7 +107,7 @@ class SshShell:
 
     def _execute(self, command: str, chunks: Iterable[bytes], deadline: float, limit: int) -> Completed:
         until = self._clock.monotonic() + deadline
-        with self._open("session", (), until) as (link, channel), _translated(self.host, link, deadline):
+        with self._open(SESSION, (), until) as (link, channel), _translated(self.host, link, deadline):
             process = RemoteProcess(link, channel, command)
             try:
                 process.feed(chunks, self._clock, until)
@@ -144,25 +146,25 @@ class SshShell:
     def stream(self, script: str, *, bulk: bool = False) -> ChannelStream:
         """Starts a script that goes on; `bulk` for a reader that wants its bytes as fast as they come."""
         until = self._clock.monotonic() + CHANNEL_LIMIT
-        link, channel = self._take("session", (), until)
+        link, channel = self._take(SESSION, (), until)
         try:
             with _translated(self.host, link, CHANNEL_LIMIT):
                 process = RemoteProcess(link, channel, COMMAND)
                 process.feed((wrapped(script),), self._clock, until)
         except BaseException:
             channel.close()
-            self._release(link)
+            self._release(link, SESSION)
             raise
-        return ChannelStream(link, process, self._clock, host=self.host, release=self._releaser(link), bulk=bulk)
+        release = self._releaser(link, SESSION)
+        return ChannelStream(link, process, self._clock, host=self.host, release=release, bulk=bulk)
 
     def tunnel(self, host: str, port: int, *, deadline: float = 15.0) -> ChannelSocket:
         """A direct-tcpip channel to an address as the host sees it; host starting with `/` is a unix socket."""
         until = self._clock.monotonic() + min(deadline, CHANNEL_LIMIT)
-        if host.startswith("/"):
-            link, channel = self._take("direct-streamlocal@openssh.com", (host, "", 0), until)
-        else:
-            link, channel = self._take("direct-tcpip", (host, port, "127.0.0.1", 0), until)
-        return ChannelSocket(link, channel, self._releaser(link))
+        kind = "direct-streamlocal@openssh.com" if host.startswith("/") else "direct-tcpip"
+        fields = (host, "", 0) if host.startswith("/") else (host, port, "127.0.0.1", 0)
+        link, channel = self._take(kind, fields, until)
+        return ChannelSocket(link, channel, self._releaser(link, kind))
 
     def close(self) -> None:
         """Drops the link, at once."""
@@ -182,48 +184,57 @@ class SshShell:
         try:
             yield link, channel
         finally:
-            self._release(link)
+            self._release(link, kind)
 
     def _take(self, kind: str, fields: tuple[str | int, ...], until: float) -> tuple[Link, paramiko.Channel]:
         """A channel on a link with room for it; the caller gives the link back."""
+        patience = math.inf
         while True:
-            link = self._link(until)
+            link = self._link(kind, until)
             left = min(CHANNEL_LIMIT, until - self._clock.monotonic())
             try:
                 channel = link.transport.open(kind, fields, max(0.001, left))
                 link.refusals = 0
                 return link, channel
             except TimeoutError as error:
-                self._release(link)
+                self._release(link, kind)
                 raise DeadlineError(f"{self.host}: no channel was opened within {left:.1f} s") from error
             except paramiko.ChannelException as error:
-                self._release(link)
-                if kind != "session":
+                self._release(link, kind)
+                if kind != SESSION:
                     raise UnreachableError(
                         f"{self.host}: the host cannot reach {fields[0]}"
                         f"{f':{fields[1]}' if fields[1] else ''} for us: {_reason(error)}",
                         fix="Check the address as that host sees it, and AllowTcpForwarding in its sshd_config.",
                     ) from error
-                with self._state:
-                    if link.channels == 0:
-                        raise UnreachableError(f"{self.host}: the host opens no sessions: {_reason(error)}") from error
-                    # A busy host still counts sessions that have ended; one that goes on refusing allows fewer.
-                    link.refusals += 1
-                    if link.refusals >= _REFUSALS:
-                        link.capacity, link.refusals = min(link.capacity, link.channels), 0
+                now = self._clock.monotonic()
+                patience = math.inf if self._refused_beside(link) else min(patience, now + _REFUSED_FOR, until)
+                if now >= patience:
+                    raise UnreachableError(f"{self.host}: the host opens no sessions: {_reason(error)}") from error
                 self._clock.wait(threading.Event(), _REFUSED_WAIT)
             except (paramiko.SSHException, EOFError, OSError) as error:
-                self._release(link)
+                self._release(link, kind)
                 raise self._lost() from error
 
-    def _link(self, until: float) -> Link:
-        """A live link with a free place, which is now taken."""
+    def _refused_beside(self, link: Link) -> bool:
+        """Whether a session was refused while others of ours are open on the link; one that goes on refusing allows
+        no more than these. With none open, the host may still count one that has just ended."""
+        with self._state:
+            if link.sessions == 0:
+                return False
+            link.refusals += 1
+            if link.refusals >= _REFUSALS:
+                link.most_sessions, link.refusals = min(link.most_sessions, link.sessions), 0
+            return True
+
+    def _link(self, kind: str, until: float) -> Link:
+        """A live link with a free place for a channel of this kind, which is now taken."""
         while True:
             with self._state:
                 self._prune()
-                free = next((link for link in self._links if link.channels < link.capacity), None)
+                free = next((link for link in self._links if link.has_room(kind)), None)
                 if free is not None:
-                    free.channels += 1
+                    free.take(kind)
                     return free
                 full = len(self._links) >= _LINKS
                 if full:
@@ -242,18 +253,19 @@ class SshShell:
                 link.close()
         self._links = [link for link in self._links if link.alive()]
 
-    def _release(self, link: Link) -> None:
+    def _release(self, link: Link, kind: str) -> None:
         with self._state:
-            link.channels -= 1
+            link.give_back(kind)
             link.used = self._clock.monotonic()
-            self._state.notify()
+            # All, because whoever is woken may want another kind of channel than the one given back.
+            self._state.notify_all()
 
-    def _releaser(self, link: Link) -> Callable[[], None]:
+    def _releaser(self, link: Link, kind: str) -> Callable[[], None]:
         once = threading.Lock()
 
         def release() -> None:
             if once.acquire(blocking=False):
-                self._release(link)
+                self._release(link, kind)
 
         return release
 

@@ -25,6 +25,8 @@ CHANNEL_LIMIT = 15.0
 BEAT = 4.0
 MISSES = 3
 CHANNELS = 6
+SESSION = "session"
+"""The kind of channel that a command runs in."""
 _TICK = 1.0
 _YOUNG = 100
 """Reads from which on sshd no longer waits for acknowledgements, by far."""
@@ -210,7 +212,10 @@ class _Abandoned(threading.Event):
 
 
 class Link:
-    """One authenticated transport and the number of channels open on it."""
+    """One authenticated transport, the channels open on it, and how many of them are sessions.
+
+    `capacity` and `most_sessions` are how many of each it is given at once; sshd limits sessions alone (MaxSessions).
+    """
 
     def __init__(self, transport: Transport, sock: WatchedSocket, blob: bytes, key: str) -> None:
         self.transport = transport
@@ -219,8 +224,24 @@ class Link:
         self.key = key
         self.channels = 0
         self.capacity = CHANNELS
+        self.sessions = 0
+        self.most_sessions = CHANNELS
         self.refusals = 0
         self.used = math.inf
+
+    def has_room(self, kind: str) -> bool:
+        """Whether one more channel of this kind may be asked for."""
+        return self.channels < self.capacity and (kind != SESSION or self.sessions < self.most_sessions)
+
+    def take(self, kind: str) -> None:
+        """Counts a channel of this kind."""
+        self.channels += 1
+        self.sessions += kind == SESSION
+
+    def give_back(self, kind: str) -> None:
+        """Counts it no more."""
+        self.channels -= 1
+        self.sessions -= kind == SESSION
 
     def alive(self) -> bool:
         """Whether the link is up as far as is known, at once."""
