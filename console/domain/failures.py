@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 from console.domain import php
 from console.domain.counts import Count
 from console.domain.documents import Json
 from console.domain.exception_text import Thrown
+from console.domain.signatures import signature
 from console.domain.untrusted import Raw
 
 LOOKED_BACK = 1000
@@ -226,37 +226,7 @@ def _inner_class(command: Json, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-# --- signature and groups --------------------------------------------------------------------------------------------
-
-_VARIABLE = re.compile(
-    r"(?P<uuid>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b)"
-    r"|(?P<time>\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
-    r"|(?P<email>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5})"
-    r"|(?P<url>(?<=://)(?P<site>[\w.:-]{1,255})/[^\s\"')]{0,2048})"
-    r"|(?P<keep>\bSQLSTATE\[\w{1,10}\](?:\s\[\d{1,5}\])?|\(\d{1,5}\)|(?<![\w.,#-])[45]\d\d(?![\w.,]))"
-    r"|(?P<hex>\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,128}\b)"
-    r"|(?P<n>\d{1,40}(?:[.,]\d{1,40}){0,8})"
-)
-_SIGNATURE_WIDTH = 160
-
-
-@lru_cache(maxsize=2048)
-def signature(exception_class: Raw, message: Raw) -> str:
-    """One harmless line that failures of the same cause share: numbers, ids, times and paths of URLs are blanked, error
-    codes (`SQLSTATE[…]`, `(1213)`, HTTP 4xx and 5xx) stay."""
-    first = message.data[:1000].split(b"\n", 1)[0]
-    text = _VARIABLE.sub(_blank, Raw(first).show(400))
-    short = exception_class.show(200).rpartition("\\")[2]
-    return f"{short}: {text}"[:_SIGNATURE_WIDTH] if text else short
-
-
-def _blank(match: re.Match[str]) -> str:
-    kind = match.lastgroup or "n"
-    if kind == "keep":
-        return match[0]
-    if match["url"]:
-        return f"{match['site']}/…"
-    return f"{{{kind}}}"
+# --- groups -------------------------------------------------------------------------------------------------------
 
 
 def group(jobs: Sequence[FailedJob], *, older: bool = False) -> tuple[FailedGroup, ...]:

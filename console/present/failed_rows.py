@@ -5,6 +5,7 @@ Owns columns, texts and states of these rows. Must not group: the domain does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -68,7 +69,12 @@ def group_key(group: FailedGroup) -> str:
 def group_rows(groups: Sequence[FailedGroup], now: datetime) -> tuple[Row, ...]:
     """One row a cause, the most frequent first; a cause first seen within the hour stands out."""
     rows = []
+    named = Counter((group.job, _without_namespace(group.signature)) for group in groups)
     for group in groups:
+        shown = _without_namespace(group.signature)
+        if named[group.job, shown] > 1:
+            # Two exceptions of one name: only the namespace tells them apart.
+            shown = group.signature
         fresh = group.first_seen is not None and (now - group.first_seen).total_seconds() < 3600
         first = _ago(group.first_seen, now)
         rows.append(
@@ -77,13 +83,18 @@ def group_rows(groups: Sequence[FailedGroup], now: datetime) -> tuple[Row, ...]:
                 (
                     Cell(text.counted(group.counted), "error" if fresh else "", sort=float(group.count)),
                     Cell(short_class(group.job.show(200))),
-                    Cell(group.signature),
+                    Cell(shown),
                     _ago(group.last_seen, now),
                     Cell(first.text, "warning" if fresh else "dim", sort=first.sort),
                 ),
             )
         )
     return tuple(rows)
+
+
+def _without_namespace(signature: str) -> str:
+    name, separator, message = signature.partition(": ")
+    return short_class(name) + separator + message
 
 
 def _ago(at: datetime | None, now: datetime) -> Cell:

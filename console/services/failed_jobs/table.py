@@ -38,6 +38,8 @@ WHOLE = 1_000_000
 _BEGINNING = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f-]{5,34}")
 _LISTED = 10
 _HEAD = 600
+_EXCEPTION_HEAD = 2000
+"""Characters: what names a cause stands late in a message, behind values of any length."""
 _MOST_CHUNKS = 20
 _THROWN = "{main}\n\nNext "
 _DRIVERS = ("database-uuids", "database")
@@ -89,7 +91,7 @@ class FailedTable:
         at = found_at('"displayName"', "payload", dialect)
         thrown = after_last("exception", _THROWN, dialect)
         # SQLite gives the whole text, in which the job's own exception stands last, after its causes.
-        cut = WHOLE if dialect == "sqlite" else _HEAD
+        cut = WHOLE if dialect == "sqlite" else _EXCEPTION_HEAD
         statement = (
             f"select id, {'uuid' if self._uuids else 'id'}, connection, queue, "  # noqa: S608 - quoted identifiers
             f"substr(payload, case when {at} > 0 then {at} else 1 end, {_HEAD}), substr({thrown}, 1, {cut}), failed_at "
