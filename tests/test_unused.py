@@ -26,7 +26,7 @@ PLAIN = {
 """Decorators after which somebody still has to use what they decorate; any other one may hand it to a library."""
 FOR_DRIVERS = {
     "console/clients/ssh_transport.py": "WatchedSocket",
-    "console/clients/ssh_tunnel.py": "ChannelSocket",
+    "console/clients/tunnel.py": "ChannelSocket",
 }
 """Classes that a driver takes in place of a socket: their methods are called by the driver alone."""
 BY_NAME = re.compile(r"_?(on|watch|key|compute|validate)_|do_[A-Z]+")

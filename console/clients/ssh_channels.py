@@ -1,39 +1,97 @@
-"""What goes through one SSH connection: a script to its end, and a script that goes on.
+"""What goes through one SSH connection of paramiko's: its commands and its tunnels.
 
-Owns the wrapping of scripts and the reading of both streams. Must not connect, count channels or retry: the shell does.
+Owns the link that `links` counts channels on, and each command's two streams. Must not connect, count or retry.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
-from console.clients.ssh_transport import Link
-from console.errors import DeadlineError, UnreachableError
-from console.ports import Clock, Completed
+from console.clients.known_hosts import fingerprint
+from console.clients.links import ChannelRefusedError, Link, LinkBrokenError
+from console.clients.remote_process import RemoteProcess
+from console.clients.ssh_transport import Transport, WatchedSocket
+from console.ports import Clock
 
-_NOISE = 65_536
 _ALL = 1 << 24
 """More than a channel's window: taking a part of what paramiko holds would move all the rest each time."""
-_GATHER = 0.03
-_BULK_GATHER = 0.002
-COMMAND = "exec /bin/sh"
-MARK = b"\x1eopsconsole\x1e\n"
+_FAULTS = (paramiko.SSHException, EOFError, OSError)
 
 
-def wrapped(script: str) -> bytes:
-    """The script as it goes over stdin: parsed whole before any of it runs, its commands reading an empty stdin.
+@contextmanager
+def _ours() -> Iterator[None]:
+    """paramiko's and the socket's errors while a channel is in use, as ours."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except _FAULTS as error:
+        raise LinkBrokenError(str(error) or type(error).__name__) from error
 
-    A link that breaks in the middle leaves the brace open, so that nothing runs at all. The mark tells where the
-    script's output begins: an account's .bashrc may have printed something before.
-    """
-    return f"export LC_ALL=C; printf '\\036opsconsole\\036\\n'\n{{ :\n{script}\n}} </dev/null\n".encode(
-        "utf-8", "surrogateescape"
-    )
+
+class TransportLink(Link):
+    """One signed-in transport. `key` is a word about the key that was taken."""
+
+    faults = _FAULTS
+
+    def __init__(self, transport: Transport, sock: WatchedSocket, blob: bytes, key: str) -> None:
+        super().__init__()
+        self.transport = transport
+        self.sock = sock
+        self.fingerprint = fingerprint(blob)
+        self.key = key
+
+    def alive(self) -> bool:
+        """Whether the link is up as far as is known, at once."""
+        return self.transport.is_active() and not self.sock.reason
+
+    def lost(self) -> str:
+        """Why it is down."""
+        return self.sock.reason or "the connection was closed"
+
+    def session(self, command: str, limit: float) -> ChannelProcess:
+        """Starts a command. TimeoutError, ChannelRefusedError, LinkBrokenError."""
+        channel = self._open("session", (), limit)
+        try:
+            with _ours():
+                return ChannelProcess(self, channel, command)
+        except BaseException:
+            channel.close()
+            raise
+
+    def tunnel(self, host: str, port: int, limit: float) -> paramiko.Channel:
+        """A channel to an address, or to a unix socket. Raises the same."""
+        if host.startswith("/"):
+            return self._open("direct-streamlocal@openssh.com", (host, "", 0), limit)
+        return self._open("direct-tcpip", (host, port, "127.0.0.1", 0), limit)
+
+    def _open(self, kind: str, fields: tuple[str | int, ...], limit: float) -> paramiko.Channel:
+        try:
+            with _ours():
+                return self.transport.open(kind, fields, limit)
+        except LinkBrokenError as error:
+            if isinstance(error.__cause__, paramiko.ChannelException):
+                raise ChannelRefusedError(_reason(error.__cause__)) from error.__cause__
+            raise
+
+    def end(self) -> None:
+        """Drops it on purpose, at once; readers wake."""
+        self.sock.down = _unheard
+        self.sock.close()
+        self.transport.close()
+
+
+def _unheard(_reason: str) -> None:
+    """For links that are ended on purpose."""
+
+
+def _reason(error: paramiko.ChannelException) -> str:
+    return {1: "forwarding or sessions are forbidden there", 2: "it refused the connection"}.get(error.code, error.text)
 
 
 class _Bell:
@@ -53,12 +111,12 @@ class _Bell:
         self._event.clear()
 
 
-class RemoteProcess:
-    """A remote command and its two streams, both always drained."""
+class ChannelProcess(RemoteProcess):
+    """A command in a channel of paramiko's."""
 
-    def __init__(self, link: Link, channel: paramiko.Channel, command: str) -> None:
-        self._link = link
-        self._before: bytes | None = b"" if command == COMMAND else None
+    def __init__(self, link: TransportLink, channel: paramiko.Channel, command: str) -> None:
+        super().__init__(link, command)
+        self._transport = link.transport
         self.channel = channel
         self._bell = _Bell()
         for buffer in (channel.in_buffer, channel.in_stderr_buffer):
@@ -74,44 +132,35 @@ class RemoteProcess:
         message.add_boolean(reply)
         for value in fields:
             message.add_string(value)
-        self._link.transport.send(message)
+        self._transport.send(message)
 
-    def feed(self, chunks: Iterable[bytes], clock: Clock, until: float) -> int:
-        """Writes to its stdin and ends it; how many bytes went. Stops when the command has ended before."""
-        sent = 0
+    def feed(self, chunks: Iterable[bytes], clock: Clock, until: float) -> None:
+        """Writes to its stdin and ends it. Stops when the command has ended before. TimeoutError, LinkBrokenError."""
         try:
-            for chunk in chunks:
-                self.channel.settimeout(max(0.001, until - clock.monotonic()))
-                self.channel.sendall(chunk)
-                sent += len(chunk)
-            self.channel.shutdown_write()
-        except TimeoutError:
-            raise
-        except OSError:
-            if not (self.ended and self._link.alive()):
+            with _ours():
+                for chunk in chunks:
+                    self.channel.settimeout(max(0.001, until - clock.monotonic()))
+                    self.channel.sendall(chunk)
+                self.channel.shutdown_write()
+        except LinkBrokenError as error:
+            if not (isinstance(error.__cause__, OSError) and self.ended and self._link.alive()):
                 raise
-        return sent
 
-    def drain(self) -> tuple[bytes, bytes]:
-        """What both streams hold now; of the output, what a script printed."""
-        ended = self.ended
+    def taken(self) -> tuple[bytes, bytes]:
+        """What both streams hold now."""
         out, errors = [], []
-        while self.channel.recv_ready():
-            out.append(self.channel.recv(_ALL))
-        while self.channel.recv_stderr_ready():
-            errors.append(self.channel.recv_stderr(_ALL))
-        return self._since_mark(b"".join(out), ended), b"".join(errors)
+        # Taking bytes tells the host that there is room for more, and the link may be gone by then.
+        with _ours():
+            while self.channel.recv_ready():
+                out.append(self.channel.recv(_ALL))
+            while self.channel.recv_stderr_ready():
+                errors.append(self.channel.recv_stderr(_ALL))
+        return b"".join(out), b"".join(errors)
 
-    def _since_mark(self, data: bytes, ended: bool) -> bytes:
-        if self._before is None:
-            return data
-        data = self._before + data
-        noise, mark, rest = data.partition(MARK)
-        if mark or ended or len(noise) > _NOISE:
-            self._before = None
-            return rest if mark else noise
-        self._before = data
-        return b""
+    @property
+    def holds(self) -> bool:
+        """Whether something that came has not been taken."""
+        return self.channel.recv_ready() or self.channel.recv_stderr_ready()
 
     def wait(self, seconds: float) -> None:
         """Until there may be something to drain."""
@@ -121,6 +170,10 @@ class RemoteProcess:
     def ended(self) -> bool:
         """Whether no more output can come."""
         return bool(self.channel.closed or self.channel.eof_received)
+
+    def settled(self, seconds: float) -> bool:
+        """Waits for how it ended; whether that is known now."""
+        return self.channel.status_event.wait(seconds)
 
     @property
     def status(self) -> int | None:
@@ -143,115 +196,5 @@ class RemoteProcess:
             if self._link.alive() and not self.channel.closed and self.status is None:
                 self._request("signal", False, "TERM")
             self.channel.close()
-        except (OSError, EOFError, paramiko.SSHException):
+        except _FAULTS:
             pass
-
-
-def execute(link: Link, process: RemoteProcess, clock: Clock, *, host: str, until: float, limit: int) -> Completed:
-    """Reads a started process to its end. UnreachableError when the link breaks, DeadlineError at `until`."""
-    begun = clock.monotonic()
-    out, errors = bytearray(), bytearray()
-    while True:
-        ended = process.ended
-        more, complaints = process.drain()
-        out += more[: max(0, limit - len(out))]
-        errors += complaints[: max(0, limit - len(errors))]
-        if ended and not (process.channel.recv_ready() or process.channel.recv_stderr_ready()):
-            break
-        left = until - clock.monotonic()
-        if left <= 0:
-            raise _late(host, begun, clock)
-        process.wait(left)
-    # The status may come after the end of the streams, or not at all when a signal ended the command.
-    if not process.channel.status_event.wait(max(0.0, until - clock.monotonic())):
-        raise _late(host, begun, clock)
-    if process.broken:
-        raise UnreachableError(
-            f"{host}: the connection was lost while a command ran: {link.lost()}",
-            done="Whether the command ended is not known.",
-        )
-    if process.refused:
-        raise UnreachableError(
-            f"{host}: the host does not run commands for this account",
-            done="Nothing was run there.",
-            fix="Check the account's shell and any ForceCommand.",
-        )
-    return Completed(status=process.status, stdout=bytes(out), stderr=bytes(errors), seconds=clock.monotonic() - begun)
-
-
-def _late(host: str, begun: float, clock: Clock) -> DeadlineError:
-    return DeadlineError(
-        f"{host}: a command did not end within {clock.monotonic() - begun:.1f} s",
-        done="Its channel was closed; whether it did its work is not known.",
-    )
-
-
-class ChannelStream:
-    """A script that goes on. Bytes are collected for 30 ms, so that a busy one does not wake its reader per line; for
-    2 ms when they come in `bulk`, because a host fills its window in little more and would stand still for the rest."""
-
-    def __init__(
-        self,
-        link: Link,
-        process: RemoteProcess,
-        clock: Clock,
-        *,
-        host: str,
-        release: Callable[[], None],
-        bulk: bool = False,
-    ) -> None:
-        self._link = link
-        self._process = process
-        self._clock = clock
-        self._host = host
-        self._release = release
-        self._gathered = _BULK_GATHER if bulk else _GATHER
-        self._handed = 0.0
-        self._held = b""
-        self._at = 0
-
-    def read(self, limit: int = 65536, timeout: float = 1.0) -> bytes | None:
-        """The next bytes: b"" when none came within `timeout` s, None at the end. UnreachableError on a dead link."""
-        until = self._clock.monotonic() + timeout
-        while self._at >= len(self._held):
-            ended = self._process.ended
-            self._held, self._at = self._drain(), 0
-            if self._held:
-                break
-            if ended:
-                self._end()
-                return None
-            left = until - self._clock.monotonic()
-            if left <= 0:
-                return b""
-            self._process.wait(left)
-            self._gather()
-        self._handed = self._clock.monotonic()
-        data = self._held[self._at : self._at + limit]
-        self._at += len(data)
-        return data
-
-    def _drain(self) -> bytes:
-        try:
-            return self._process.drain()[0]
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            # Taking bytes tells the host that there is room for more, and the link may be gone by then.
-            self.close()
-            raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}") from error
-
-    def _gather(self) -> None:
-        rest = self._gathered - (self._clock.monotonic() - self._handed)
-        if rest > 0 and not self._process.ended:
-            time.sleep(rest)
-
-    def _end(self) -> None:
-        self.close()
-        if self._process.broken:
-            raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}")
-        if self._process.refused:
-            raise UnreachableError(f"{self._host}: the host does not run commands for this account")
-
-    def close(self) -> None:
-        """Ends it, at once."""
-        self._process.end()
-        self._release()

@@ -12,10 +12,12 @@ from collections.abc import Callable
 import paramiko
 
 from console.clients.known_hosts import KnownHosts
+from console.clients.links import CHANNEL_LIMIT
 from console.clients.names import Resolver
 from console.clients.openssh import Destination
 from console.clients.ssh_auth import sign_in
-from console.clients.ssh_transport import CHANNEL_LIMIT, Link, Transport, WatchedSocket
+from console.clients.ssh_channels import TransportLink
+from console.clients.ssh_transport import Transport, WatchedSocket
 from console.domain.untrusted import harmless
 from console.errors import DeadlineError, HostKeyError, UnreachableError
 from console.ports import Clock
@@ -48,7 +50,7 @@ _DISABLED = {
 
 def open_link(
     destination: Destination, clock: Clock, names: Resolver, *, limit: float, down: Callable[[str], None]
-) -> Link:
+) -> TransportLink:
     """Connects, checks the host's key and signs in, all within `limit` s and each phase within its own.
 
     UnreachableError, HostKeyError, AuthenticationError. `down` is called once, with the reason, when the link ends.
@@ -81,7 +83,7 @@ def open_link(
         raise
     sock.beat = transport.beat
     sock.down = down
-    link = Link(transport, sock, key.asbytes(), used)
+    link = TransportLink(transport, sock, key.asbytes(), used)
     if not link.alive():
         raise UnreachableError(f"{destination.name}: {destination.label} went away: {link.lost()}")
     return link

@@ -9,7 +9,6 @@ does. Must not know scripts or tunnels, and starts no thread of its own: the tra
 
 from __future__ import annotations
 
-import math
 import socket
 import threading
 import time
@@ -18,15 +17,10 @@ from collections.abc import Callable
 import paramiko
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_GLOBAL_REQUEST
 
-from console.clients.known_hosts import fingerprint
 from console.ports import Clock
 
-CHANNEL_LIMIT = 15.0
 BEAT = 4.0
 MISSES = 3
-CHANNELS = 6
-SESSION = "session"
-"""The kind of channel that a command runs in."""
 _TICK = 1.0
 _YOUNG = 100
 """Reads from which on sshd no longer waits for acknowledgements, by far."""
@@ -209,49 +203,3 @@ class _Abandoned(threading.Event):
         super().set()
         # The reader calls this and must not wait for its own writes.
         threading.Thread(target=self._channel.close, name="ssh-abandoned", daemon=True).start()
-
-
-class Link:
-    """One authenticated transport, the channels open on it, and how many of them are sessions.
-
-    `capacity` and `most_sessions` are how many of each it is given at once; sshd limits sessions alone (MaxSessions).
-    """
-
-    def __init__(self, transport: Transport, sock: WatchedSocket, blob: bytes, key: str) -> None:
-        self.transport = transport
-        self.sock = sock
-        self.fingerprint = fingerprint(blob)
-        self.key = key
-        self.channels = 0
-        self.capacity = CHANNELS
-        self.sessions = 0
-        self.most_sessions = CHANNELS
-        self.refusals = 0
-        self.used = math.inf
-
-    def has_room(self, kind: str) -> bool:
-        """Whether one more channel of this kind may be asked for."""
-        return self.channels < self.capacity and (kind != SESSION or self.sessions < self.most_sessions)
-
-    def take(self, kind: str) -> None:
-        """Counts a channel of this kind."""
-        self.channels += 1
-        self.sessions += kind == SESSION
-
-    def give_back(self, kind: str) -> None:
-        """Counts it no more."""
-        self.channels -= 1
-        self.sessions -= kind == SESSION
-
-    def alive(self) -> bool:
-        """Whether the link is up as far as is known, at once."""
-        return self.transport.is_active() and not self.sock.reason
-
-    def lost(self) -> str:
-        """Why it is down."""
-        return self.sock.reason or "the connection was closed"
-
-    def close(self) -> None:
-        """Drops it, at once; readers wake."""
-        self.sock.close()
-        self.transport.close()

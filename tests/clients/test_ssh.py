@@ -69,10 +69,10 @@ def test_more_than_six_at_once_open_a_second_connection(sshd: Sshd) -> None:
         streams = [shell.stream("echo ready; sleep 60") for _ in range(9)]
         assert [stream.read(timeout=5) for stream in streams] == [b"ready\n"] * 9
         assert shell.run("echo more").stdout == b"more\n"
-        assert len(shell._links) == 2
+        assert len(shell._links.members) == 2
         for stream in streams:
             stream.close()
-        eventually(lambda: sum(link.channels for link in shell._links) == 0)
+        eventually(lambda: sum(link.channels for link in shell._links.members) == 0)
     finally:
         shell.close()
 
@@ -116,7 +116,7 @@ def test_many_threads_share_one_shell(shell: SshShell) -> None:
         done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))
     assert done == [f"{n}\n".encode() for n in range(48)]
     # two hold twelve callers; a slow host that still counts ended sessions may need a third
-    assert len(shell._links) <= 3
+    assert len(shell._links.members) <= 3
 
 
 def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshShell) -> None:
@@ -125,7 +125,7 @@ def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshSh
     assert stream.read(timeout=0.01) == b""
     assert stream.read(timeout=5) == b"two\n"
     assert stream.read(timeout=5) is None
-    assert shell._links[0].channels == 0
+    assert shell._links.members[0].channels == 0
 
 
 def test_a_stream_is_read_in_slices_no_longer_than_asked(shell: SshShell) -> None:
@@ -174,7 +174,7 @@ def test_a_tunnel_carries_bytes_both_ways_and_ends(shell: SshShell) -> None:
         tunnel.settimeout(5)
         assert tunnel.recv(1) == b""
         tunnel.close()
-    assert shell._links[0].channels == 0
+    assert shell._links.members[0].channels == 0
 
 
 def test_a_tunnel_reaches_a_unix_socket(shell: SshShell, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_killed_session_is_noticed_at_once_and_the_next_call_reconnects(sshd_a
     shell.connect()
     thread = threading.Thread(target=wait)
     thread.start()
-    eventually(lambda: shell._links[0].channels == 1)
+    eventually(lambda: shell._links.members[0].channels == 1)
     begun = time.monotonic()
     sshd_alone.kill_sessions()
     thread.join(10)

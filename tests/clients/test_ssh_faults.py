@@ -11,7 +11,7 @@ import time
 import pytest
 
 from console.clients import ssh_connect, ssh_transport
-from console.clients.ssh_channels import MARK, wrapped
+from console.clients.remote_process import MARK, wrapped
 from console.errors import DeadlineError, UnreachableError
 from tests.clients.conftest import Sshd
 from tests.lab.proxy import Proxy
@@ -68,13 +68,13 @@ def test_a_blackholed_host_is_noticed_within_twenty_seconds(sshd: Sshd) -> None:
 def test_an_idle_link_stays_up_because_the_server_answers_the_heartbeat(sshd: Sshd, hurried: None) -> None:
     shell = sshd.shell()
     shell.connect()
-    link = shell._links[0]
+    link = shell._links.members[0]
     begun = time.monotonic()
     while time.monotonic() - begun < 2.0:
         assert link.alive()
         time.sleep(0.05)
     assert shell.run("echo on").stdout == b"on\n"
-    assert shell._links == [link]
+    assert shell._links.members == [link]
     shell.close()
 
 

@@ -149,7 +149,7 @@ def test_a_channel_that_comes_too_late_is_closed_and_not_leaked(server: Server) 
         shell.run("true", deadline=0.2)
     server.behaviour.open_after = 0.0
     assert shell.run("true", deadline=5).stdout == b"out\n"
-    (link,) = shell._links
+    (link,) = shell._links.members
     assert link.channels == 0
     (served,) = server.transports
     eventually(lambda: len(served._channels.values()) == 0)  # type: ignore[attr-defined]

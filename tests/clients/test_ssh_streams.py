@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.clients.ssh import SshShell
+from console.clients.ssh_channels import ChannelProcess
 from console.errors import UnreachableError
 from tests.waiting import eventually
 
@@ -19,6 +20,7 @@ def test_what_comes_in_bulk_is_whole_and_waits_on_the_host_for_a_slow_reader(she
     stream = shell.stream(f"exec cat {tmp_path}/large", bulk=True)
     first = stream.read(1000, timeout=5)
     assert first is not None
+    assert isinstance(stream._process, ChannelProcess)
     channel = stream._process.channel
     eventually(lambda: len(channel.in_buffer) + len(stream._held) > 1_000_000)
     assert len(channel.in_buffer) + len(stream._held) < 5_000_000 < len(data)

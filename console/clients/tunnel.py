@@ -1,4 +1,4 @@
-"""A direct-tcpip channel with the face of a socket, as PyMySQL and redis take one; it listens nowhere.
+"""A tunnel with the face of a socket, as PyMySQL and redis take one; it listens nowhere.
 
 Owns the part of a socket's face that database drivers use. Must not open channels, nor know what goes through.
 """
@@ -8,19 +8,30 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-import paramiko
-
+from console.clients.links import Link
 from console.clients.sockets import SocketFile
-from console.clients.ssh_transport import Link
 
 _CHUNK = 65_536
+
+
+class TunnelChannel(Protocol):
+    """What a transport gives for a tunnel: a socket, or something that behaves like one."""
+
+    def settimeout(self, value: float | None, /) -> None: ...
+    def gettimeout(self) -> float | None: ...
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def fileno(self) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
 
 
 class ChannelSocket:
     """A tunnel with the part of a socket's face that database drivers use."""
 
-    def __init__(self, link: Link, channel: paramiko.Channel, release: Callable[[], None]) -> None:
+    def __init__(self, link: Link, channel: TunnelChannel, release: Callable[[], None]) -> None:
         self._link = link
         self._channel = channel
         self._release = release
@@ -85,7 +96,7 @@ class ChannelSocket:
         """Ends the tunnel, at once."""
         try:
             self._channel.close()
-        except (OSError, EOFError, paramiko.SSHException):
+        except self._link.faults:
             pass
         self._release()
 
@@ -96,7 +107,7 @@ class ChannelSocket:
             yield
         except TimeoutError:
             raise
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except self._link.faults as error:
             raise ConnectionResetError(self._link.lost()) from error
 
     def _check(self) -> None:

@@ -7,12 +7,14 @@ from typing import cast
 import paramiko
 import pytest
 
-from console.clients.ssh_transport import Link
-from console.clients.ssh_tunnel import ChannelSocket
+from console.clients.links import Link
+from console.clients.tunnel import ChannelSocket
 
 
 class Broken:
     """A channel, and its link, whose every call meets a connection that just broke."""
+
+    faults = (OSError, EOFError, paramiko.SSHException)
 
     def __init__(self, error: Exception) -> None:
         self.error = error
