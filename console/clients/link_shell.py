@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from console.clients.links import CHANNEL_LIMIT, SESSION, TUNNEL, ChannelRefusedError, HostLinks, Link, LinkBrokenError
-from console.clients.remote_process import COMMAND, ProcessStream, RemoteProcess, execute, wrapped
+from console.clients.remote_process import (
+    COMMAND,
+    FIRST_LINE,
+    ProcessStream,
+    RemoteProcess,
+    execute,
+    prefaced,
+    wrapped,
+)
 from console.clients.tunnel import ChannelSocket
 from console.domain.untrusted import Raw
 from console.errors import DeadlineError, RemoteError, UnreachableError, UsageError
@@ -73,9 +81,7 @@ class LinkShell:
         sent = [0]
         begun = self._clock.monotonic()
         # The path alone is in the arguments; what is written comes over stdin.
-        wrote = self._execute(
-            "exec /bin/sh -c " + shlex.quote(f"umask 077; exec cat > {aside}"), _counted(chunks, sent), deadline, 65536
-        )
+        wrote = self._execute(prefaced(f"umask 077; exec cat > {aside}"), _counted(chunks, sent), deadline, 65536)
         left = max(1.0, deadline - (self._clock.monotonic() - begun))
         done = wrote
         if wrote.status == 0:
@@ -130,6 +136,7 @@ def _started(command: str) -> Callable[[Link, float], RemoteProcess]:
 
 
 def _counted(chunks: Iterable[bytes], sent: list[int]) -> Iterator[bytes]:
+    yield FIRST_LINE
     for chunk in chunks:
         sent[0] += len(chunk)
         yield chunk

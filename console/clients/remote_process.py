@@ -1,42 +1,66 @@
 """A command on a host, whatever transport carries it: a script to its end, and a script that goes on.
 
-Owns the wrapping of scripts and the reading of both streams. Must not connect, count channels or retry: the shell does.
+Owns the wrapping of scripts, the proof that the account ran what it was asked, and the reading of both streams. Must
+not connect, count channels or retry: the shell does.
 """
 
 from __future__ import annotations
 
+import shlex
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 from console.clients.links import Link, LinkBrokenError
+from console.domain.untrusted import Raw
 from console.errors import DeadlineError, UnreachableError
 from console.ports import Clock, Completed
 
-_NOISE = 65_536
+_NOISE = 1_048_576
+"""What an account may print before a command of ours begins."""
+_QUOTED = 300
+_STATUS_LIMIT = 1.0
 _GATHER = 0.03
 _BULK_GATHER = 0.002
-COMMAND = "exec /bin/sh"
 MARK = b"\x1eopsconsole\x1e\n"
+_EATEN = b"\x1eopsconsole: no first line\x1e\n"
+_FIRST = "exit 97 # opsconsole"
+FIRST_LINE = f"{_FIRST}\n".encode()
+"""What stdin begins with. `prefaced` takes it away; any other shell that is given our stdin ends at it."""
 
 
-def wrapped(script: str) -> bytes:
-    """The script as it goes over stdin: parsed whole before any of it runs, its commands reading an empty stdin.
-
-    A link that breaks in the middle leaves the brace open, so that nothing runs at all. The mark tells where the
-    script's output begins: an account's .bashrc may have printed something before.
+def prefaced(command: str) -> str:
+    """The remote command that runs `command`, a line of sh without single quotes around, once its stdin is known to be
+    whole: an account's .bashrc may have printed something before, and may have read from it. The mark tells where the
+    output begins. Any login shell can read it.
     """
-    return f"export LC_ALL=C; printf '\\036opsconsole\\036\\n'\n{{ :\n{script}\n}} </dev/null\n".encode(
-        "utf-8", "surrogateescape"
+    return "exec /bin/sh -c " + shlex.quote(
+        f'IFS= read -r l; [ "$l" = "{_FIRST}" ] || {{ printf "\\036opsconsole: no first line\\036\\n"; exit 97; }}; '
+        f'printf "\\036opsconsole\\036\\n"; {command}'
     )
 
 
-class RemoteProcess(ABC):
-    """A remote command and its two streams, both always drained."""
+COMMAND = prefaced("opsconsole=begun exec /bin/sh")
 
-    def __init__(self, link: Link, command: str) -> None:
+
+def wrapped(script: str) -> bytes:
+    """The script as it goes over stdin of `COMMAND`: parsed whole before any of it runs, its commands reading an empty
+    stdin.
+
+    A link that breaks in the middle leaves the brace open, so that nothing runs at all. A shell that was not started by
+    `COMMAND` runs nothing either, even when the first line was taken away.
+    """
+    begun = '[ "$opsconsole" = begun ] || exit 97; unset opsconsole; export LC_ALL=C'
+    return FIRST_LINE + f"{begun}\n{{ :\n{script}\n}} </dev/null\n".encode("utf-8", "surrogateescape")
+
+
+class RemoteProcess(ABC):
+    """A remote command made by `prefaced`, and its two streams, both always drained."""
+
+    def __init__(self, link: Link) -> None:
         self._link = link
-        self._before: bytes | None = b"" if command == COMMAND else None
+        self._before: bytes | None = b""
+        self._complaints = b""
 
     @abstractmethod
     def feed(self, chunks: Iterable[bytes], clock: Clock, until: float) -> None:
@@ -85,21 +109,38 @@ class RemoteProcess(ABC):
         """Lets go of it, at once, and asks the host to stop what still runs in it."""
 
     def drain(self) -> tuple[bytes, bytes]:
-        """What both streams hold now; of the output, what a script printed. LinkBrokenError."""
-        ended = self.ended
-        out, errors = self.taken()
-        return self._since_mark(out, ended), errors
+        """What both streams hold now; of the output, what came after the mark. LinkBrokenError."""
+        out, complaints = self.taken()
+        return self._since_mark(out, complaints), complaints
 
-    def _since_mark(self, data: bytes, ended: bool) -> bytes:
+    def _since_mark(self, data: bytes, complaints: bytes) -> bytes:
         if self._before is None:
             return data
         data = self._before + data
         noise, mark, rest = data.partition(MARK)
-        if mark or ended or len(noise) > _NOISE:
-            self._before = None
-            return rest if mark else noise
-        self._before = data
+        if mark:
+            self._before, self._complaints = None, b""
+            return rest
+        self._before = noise
+        self._complaints = (self._complaints + complaints)[:_QUOTED]
         return b""
+
+    @property
+    def preface(self) -> str | None:
+        """What was said instead of the command's output, as words for people; None once the command has begun."""
+        if self._before is None:
+            return None
+        if _EATEN in self._before:
+            return "what its shell runs at login read the script that was meant for the command"
+        # Never what comes after our own first line: an account that gives back what it is sent would show secrets.
+        said = self._before.partition(_FIRST.encode())[0] + b" " + self._complaints
+        shown = Raw(said).show(_QUOTED).strip()
+        return f"it said: {shown}" if shown else "it said nothing"
+
+    @property
+    def drowned(self) -> bool:
+        """Whether so much was said before the command began that it is not waited for."""
+        return self._before is not None and len(self._before) > _NOISE
 
 
 def execute(link: Link, process: RemoteProcess, clock: Clock, *, host: str, until: float, limit: int) -> Completed:
@@ -113,12 +154,14 @@ def execute(link: Link, process: RemoteProcess, clock: Clock, *, host: str, unti
         errors += complaints[: max(0, limit - len(errors))]
         if ended and not process.holds:
             break
+        if process.drowned:
+            raise _not_begun(host, process)
         left = until - clock.monotonic()
         if left <= 0:
-            raise _late(host, begun, clock)
+            raise _late(host, begun, clock, process)
         process.wait(left)
     if not process.settled(max(0.0, until - clock.monotonic())):
-        raise _late(host, begun, clock)
+        raise _late(host, begun, clock, process)
     if process.broken:
         raise UnreachableError(
             f"{host}: the connection was lost while a command ran: {link.lost()}",
@@ -130,13 +173,36 @@ def execute(link: Link, process: RemoteProcess, clock: Clock, *, host: str, unti
             done="Nothing was run there.",
             fix="Check the account's shell and any ForceCommand.",
         )
+    if process.preface is not None:
+        raise _not_begun(host, process)
     return Completed(status=process.status, stdout=bytes(out), stderr=bytes(errors), seconds=clock.monotonic() - begun)
 
 
-def _late(host: str, begun: float, clock: Clock) -> DeadlineError:
+def _late(host: str, begun: float, clock: Clock, process: RemoteProcess) -> DeadlineError:
+    seconds = clock.monotonic() - begun
+    if process.preface is not None:
+        return DeadlineError(
+            f"{host}: a command did not begin within {seconds:.1f} s; {process.preface}",
+            done="Its channel was closed; whether it ran is not known.",
+            fix=_LOGIN,
+        )
     return DeadlineError(
-        f"{host}: a command did not end within {clock.monotonic() - begun:.1f} s",
+        f"{host}: a command did not end within {seconds:.1f} s",
         done="Its channel was closed; whether it did its work is not known.",
+    )
+
+
+_LOGIN = (
+    "Try `ssh HOST true` with this account: look into what its shell reads at login (~/.bashrc: exit, read, cat), "
+    "at its login shell, and at ForceCommand in sshd_config and command= in authorized_keys."
+)
+
+
+def _not_begun(host: str, process: RemoteProcess) -> UnreachableError:
+    return UnreachableError(
+        f"{host}: the account does not run what it is asked; {process.preface}",
+        done="Nothing of what was asked was run there.",
+        fix=_LOGIN,
     )
 
 
@@ -187,10 +253,14 @@ class ProcessStream:
 
     def _drain(self) -> bytes:
         try:
-            return self._process.drain()[0]
+            data = self._process.drain()[0]
         except LinkBrokenError as error:
             self.close()
             raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}") from error
+        if self._process.drowned:
+            self.close()
+            raise _not_begun(self._host, self._process)
+        return data
 
     def _gather(self) -> None:
         rest = self._gathered - (self._clock.monotonic() - self._handed)
@@ -198,11 +268,16 @@ class ProcessStream:
             time.sleep(rest)
 
     def _end(self) -> None:
+        if self._process.preface is not None:
+            # A link that breaks ends the streams a moment before it is known to be broken.
+            self._process.settled(_STATUS_LIMIT)
         self.close()
         if self._process.broken:
             raise UnreachableError(f"{self._host}: the connection was lost: {self._link.lost()}")
         if self._process.refused:
             raise UnreachableError(f"{self._host}: the host does not run commands for this account")
+        if self._process.preface is not None:
+            raise _not_begun(self._host, self._process)
 
     def close(self) -> None:
         """Ends it, at once."""

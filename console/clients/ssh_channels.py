@@ -115,7 +115,7 @@ class ChannelProcess(RemoteProcess):
     """A command in a channel of paramiko's."""
 
     def __init__(self, link: TransportLink, channel: paramiko.Channel, command: str) -> None:
-        super().__init__(link, command)
+        super().__init__(link)
         self._transport = link.transport
         self.channel = channel
         self._bell = _Bell()

@@ -11,13 +11,18 @@ import time
 import pytest
 
 from console.clients import ssh_connect, ssh_transport
-from console.clients.remote_process import MARK, wrapped
+from console.clients.remote_process import COMMAND, MARK, wrapped
 from console.errors import DeadlineError, UnreachableError
 from tests.clients.conftest import Sshd
 from tests.lab.proxy import Proxy
 from tests.waiting import eventually, works
 
 SHELLS = [["bash"], ["bash", "--posix"], ["dash"], ["busybox", "sh"]]
+
+
+def asked(shell: list[str]) -> list[str]:
+    """The remote command as a host runs it whose /bin/sh is this one."""
+    return ["/bin/sh", "-c", COMMAND.replace("/bin/sh", " ".join(shell))]
 
 
 @pytest.fixture
@@ -148,9 +153,9 @@ def test_half_a_script_does_nothing(shell: list[str], tmp_path_factory: pytest.T
     marker = tmp_path_factory.mktemp("half") / "ran"
     script = wrapped(f"echo one > {marker}\necho two >> {marker}")
     for cut in range(len(script) - 14):
-        subprocess.run(shell, input=script[:cut], capture_output=True, check=False, timeout=10)
+        subprocess.run(asked(shell), input=script[:cut], capture_output=True, check=False, timeout=10)
         assert not marker.exists(), f"something ran after {cut} of {len(script)} bytes"
-    subprocess.run(shell, input=script, capture_output=True, check=True, timeout=10)
+    subprocess.run(asked(shell), input=script, capture_output=True, check=True, timeout=10)
     assert marker.read_text() == "one\ntwo\n"
 
 
@@ -166,5 +171,5 @@ def test_a_wrapped_script_keeps_its_status_and_its_commands_have_no_stdin(shell:
         ("f() { return 7; }; f", 7, b""),
         ("exec sh -c 'exit 5'", 5, b""),
     ]:
-        done = subprocess.run(shell, input=wrapped(script), capture_output=True, check=False, timeout=10)
+        done = subprocess.run(asked(shell), input=wrapped(script), capture_output=True, check=False, timeout=10)
         assert (done.returncode, done.stdout) == (status, MARK + out), script

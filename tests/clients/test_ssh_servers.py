@@ -11,6 +11,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from console.clients.remote_process import MARK
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
 from console.errors import AuthenticationError, DeadlineError, UnreachableError
@@ -26,6 +27,7 @@ class Behaviour(paramiko.ServerInterface):
     auth = paramiko.common.AUTH_SUCCESSFUL
     exec = True
     open_after = 0.0
+    said = MARK + b"out\n"
     sessions = paramiko.common.OPEN_SUCCEEDED
 
     def get_allowed_auths(self, username: str) -> str:
@@ -44,7 +46,7 @@ class Behaviour(paramiko.ServerInterface):
         return self.exec
 
     def run(self, channel: paramiko.Channel) -> None:
-        channel.sendall(b"out\n")
+        channel.sendall(self.said)
         channel.send_exit_status(0)
         channel.close()
 
@@ -101,10 +103,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     made.close()
 
 
-def test_a_server_without_stderr_noise_or_mark_is_read_as_it_is(server: Server) -> None:
+def test_a_server_that_answers_without_running_anything_is_no_host_without_output(server: Server) -> None:
     shell = server.shell()
-    done = shell.run("true")
-    assert (done.status, done.stdout) == (0, b"out\n")
+    assert shell.run("true").stdout == b"out\n"
+    server.behaviour.said = b"\033[1mout\n"
+    with pytest.raises(UnreachableError, match=r"does not run what it is asked; it said: .*out"):
+        shell.run("true")
+    server.behaviour.said = b""
+    with pytest.raises(UnreachableError, match="it said nothing"):
+        shell.run("true")
     shell.close()
 
 
