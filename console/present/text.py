@@ -37,6 +37,8 @@ ASCII = {
     ord("✚"): "+",
     ord("‹"): "<",
     ord("›"): ">",
+    ord("◆"): "*",
+    ord("◈"): "#",
     **{ord(spark): form for spark, form in zip(SPARKS, "__..--==", strict=True)},
     **dict.fromkeys(map(ord, "─━═╌"), "-"),
     **dict.fromkeys(map(ord, "│┃║▏▕▎▐▌▊"), "|"),

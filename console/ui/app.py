@@ -27,6 +27,7 @@ from console.services.container import Services, ServicesFactory
 from console.ui import safety
 from console.ui.ahead import Ahead
 from console.ui.bridge import Bridge
+from console.ui.colour_depth import Depth, FewerColours
 from console.ui.commands import bindings
 from console.ui.screens.main import MainScreen
 from console.ui.screens.small import TooSmall, fit
@@ -46,13 +47,17 @@ class ConsoleApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
     TITLE = "opsconsole"
 
-    def __init__(self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False) -> None:
+    def __init__(
+        self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False, depth: Depth = Depth.TRUE
+    ) -> None:
         # Textual caches filtered lines per filter instance, so the instances are made once.
-        self._own_filters: tuple[LineFilter, ...] = (
-            *((safety.AsciiFilter(),) if ascii_only else ()),
-            safety.HarmlessFilter(),
-        )
+        self._own_filters: list[LineFilter] = [*([safety.AsciiFilter()] if ascii_only else ()), safety.HarmlessFilter()]
+        self._themes = load_themes(resources.themes())
         super().__init__(driver_class=ConsoleDriver)
+        if depth is not Depth.TRUE:
+            # In place of Textual's own filters, which know nothing of our tokens.
+            self._filters = [FewerColours(depth, self._themes, lambda: self.theme)]
+        self.no_color = depth is Depth.NONE
         self._factory = factory
         self.services: Services | None = None
         self.built: Services | None = None
@@ -64,7 +69,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._framed = False
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]
-        self._themes = load_themes(resources.themes())
         for each in self._themes:
             self.register_theme(each.textual())
         # Setting the theme the usual way would make Textual read every stylesheet again before the first frame.

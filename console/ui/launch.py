@@ -12,6 +12,7 @@ from collections.abc import Callable
 from console.services.container import ServicesFactory
 from console.ui import safety
 from console.ui.app import ConsoleApp
+from console.ui.colour_depth import depth_of
 from console.ui.shutdown import Closing, failed, tell_run
 from console.ui.terminal import TerminalWatch
 
@@ -21,7 +22,8 @@ def run_screen(
 ) -> int:
     """Runs the screen until the operator leaves and returns the exit code. Raises what the factory raised on purpose.
     `command` turns words of ours into a command line that can be pasted."""
-    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ))
+    depth = depth_of(os.environ)
+    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ), depth=depth)
     closing = Closing(lambda: app.built)
     app.terminal_watch = TerminalWatch(app.leave, closing.close).start()
     try:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from textual.theme import Theme
 
@@ -25,21 +27,60 @@ DARK = {
     "protected": "#a8322e",
     "on_protected": "#ffffff",
     "selection": "#1c2935",
+    "on_selection": "#c9d1d9",
 }
 """Every token with the value it has when no file gives one."""
+DARK_256 = {
+    "background": 233,
+    "raised": 234,
+    "line": 240,
+    "text": 252,
+    "dim": 248,
+    "accent": 75,
+    "ok": 78,
+    "warning": 179,
+    "error": 210,
+    "protected": 124,
+    "on_protected": 231,
+    "selection": 237,
+    "on_selection": 252,
+}
+"""The same in the fixed part of 256 colours, 16 to 255: the first sixteen look different on each terminal."""
+DARK_16 = {
+    "background": 0,
+    "raised": 0,
+    "line": 8,
+    "text": 15,
+    "dim": 7,
+    "accent": 14,
+    "ok": 10,
+    "warning": 11,
+    "error": 9,
+    "protected": 1,
+    "on_protected": 15,
+    "selection": 7,
+    "on_selection": 0,
+}
+"""The same in sixteen colours; what is written on `selection` is always `on_selection`."""
+NAMES_16 = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
+T = TypeVar("T", str, int)
+_Reader = Callable[[object], T | None]
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeFile:
-    """A theme read from a file. `problems` are sentences about what was replaced by a default."""
+    """A theme read from a file. `tokens` are `#rrggbb`, the others numbers of colours. `problems` are sentences about
+    what was replaced by a default."""
 
     name: str
     title: str
     dark: bool
     tokens: dict[str, str]
     problems: tuple[str, ...] = ()
+    tokens_256: dict[str, int] = field(default_factory=lambda: dict(DARK_256))
+    tokens_16: dict[str, int] = field(default_factory=lambda: dict(DARK_16))
 
     def textual(self) -> Theme:
         """The same as Textual takes it; the tokens that Textual has no name for become variables."""
@@ -70,8 +111,9 @@ def variables(tokens: dict[str, str]) -> dict[str, str]:
         "protected": tokens["protected"],
         "on-protected": tokens["on_protected"],
         "selection": tokens["selection"],
+        "on-selection": tokens["on_selection"],
         "block-cursor-background": tokens["selection"],
-        "block-cursor-foreground": tokens["text"],
+        "block-cursor-foreground": tokens["on_selection"],
         "input-cursor-background": tokens["accent"],
         "input-cursor-foreground": tokens["background"],
         "input-selection-background": tokens["selection"],
@@ -93,23 +135,55 @@ def parse_theme(text: str, name: str) -> ThemeFile:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return ThemeFile(name, name, True, dict(DARK), (f"{name}: not TOML: {error}",))
-    given = document.get("tokens")
-    given = given if isinstance(given, dict) else {}
-    tokens, problems = {}, []
-    for token, default in DARK.items():
-        value = given.get(token, default)
-        if isinstance(value, str) and _COLOUR.fullmatch(value):
-            tokens[token] = value
-        else:
-            tokens[token] = default
-            problems.append(f"{name}: {token} is not a colour like #1c2935")
-        if token not in given:
-            problems.append(f"{name}: {token} is missing")
-    problems += [f"{name}: {token} is no token" for token in given if token not in DARK]
-    title = document.get("title")
-    return ThemeFile(
-        name, title if isinstance(title, str) else name, document.get("dark") is not False, tokens, tuple(problems)
+    tokens, problems = _table(document, f"{name}: ", _Table("tokens", DARK, _rgb, "a colour like #1c2935"))
+    many, more = _table(
+        document, f"{name}: tokens_256: ", _Table("tokens_256", DARK_256, _of_256, "a number from 16 to 255")
     )
+    few, most = _table(
+        document, f"{name}: tokens_16: ", _Table("tokens_16", DARK_16, _of_16, "a name like red or bright_red")
+    )
+    title = document.get("title")
+    shown = title if isinstance(title, str) else name
+    return ThemeFile(name, shown, document.get("dark") is not False, tokens, (*problems, *more, *most), many, few)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table(Generic[T]):
+    """One table of a theme file: its name, the defaults, what reads a value, and what a value should have been."""
+
+    name: str
+    defaults: Mapping[str, T]
+    read: _Reader[T]
+    wanted: str
+
+
+def _table(document: Mapping[str, object], at: str, table: _Table[T]) -> tuple[dict[str, T], list[str]]:
+    """The tokens of one table, and what was wrong with it."""
+    found = document.get(table.name)
+    given = found if isinstance(found, dict) else {}
+    tokens: dict[str, T] = {}
+    problems = []
+    for token, default in table.defaults.items():
+        value = table.read(given[token]) if token in given else None
+        tokens[token] = default if value is None else value
+        if value is None:
+            problems.append(f"{at}{token} is not {table.wanted}" if token in given else f"{at}{token} is missing")
+    return tokens, problems + [f"{at}{token} is no token" for token in given if token not in table.defaults]
+
+
+def _rgb(value: object) -> str | None:
+    return value if isinstance(value, str) and _COLOUR.fullmatch(value) else None
+
+
+def _of_256(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 16 <= value <= 255 else None
+
+
+def _of_16(value: object) -> int | None:
+    if not isinstance(value, str):
+        return None
+    name = value.removeprefix("bright_")
+    return NAMES_16.index(name) + 8 * (name != value) if name in NAMES_16 else None
 
 
 def load_themes(folder: Path) -> tuple[ThemeFile, ...]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from console.ui.app import ConsoleApp
+from console.ui.colour_depth import Depth
 from console.ui.screens.main import MainScreen
 from console.ui.widgets.record_table import RecordTable
 from console.ui.widgets.status_bar import StatusBar
@@ -60,10 +61,15 @@ class Driver:
 
 @asynccontextmanager
 async def driven(
-    world: FakeWorld, size: tuple[int, int] = (120, 36), theme: str = "dark", *, toasts: bool = False
+    world: FakeWorld,
+    size: tuple[int, int] = (120, 36),
+    theme: str = "dark",
+    *,
+    toasts: bool = False,
+    depth: Depth = Depth.TRUE,
 ) -> AsyncIterator[Driver]:
     """A screen on a fake world, with services attached; notices are only drawn with `toasts`."""
-    app = ConsoleApp(world.factory, theme=theme)
+    app = ConsoleApp(world.factory, theme=theme, depth=depth)
     async with app.run_test(size=size, notifications=toasts) as pilot:
         driver = Driver(app, pilot, world)
         await driver.until(lambda: app.services is not None)

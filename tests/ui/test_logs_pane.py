@@ -161,7 +161,7 @@ async def test_bookmarks_copy_and_the_equivalent_command(world: FakeWorld) -> No
     async with shown(world) as (pilot, pane):
         await pilot.press("b")
         await settled(pilot)
-        assert screen(pane)[0].startswith("▶")
+        assert screen(pane)[0].startswith("◆")
         assert pane.copy_text().endswith('order 1  {"ms":912}')
         await pilot.press("v", "v")
         assert pane.copy_command() == "opsconsole logs -e production --follow --level warning"

@@ -99,10 +99,10 @@ async def test_cursor_and_scroll_stay_on_their_key_when_rows_come_above() -> Non
     async with shown(ROWS) as (pilot, table):
         await pilot.press("G", "k")
         assert table.model.current is not None and table.model.current.key == "queue18"
-        place = [line.split()[0] for line in lines(table)[1:]].index("queue18")
+        place = [line[1:].split()[0] for line in lines(table)[1:]].index("queue18")
         table.show((*(row(f"new{n}", 1) for n in range(5)), *ROWS), mono=5.0)
         assert table.model.current.key == "queue18"
-        assert [line.split()[0] for line in lines(table)[1:]].index("queue18") == place
+        assert [line[1:].split()[0] for line in lines(table)[1:]].index("queue18") == place
         assert table.model.moved_at is None
 
 
@@ -130,7 +130,9 @@ async def test_marks_follow_their_rows_and_go_with_them() -> None:
     async with shown(ROWS) as (pilot, table):
         await pilot.press("space", "space")
         assert [each.key for each in table.model.chosen] == ["queue0", "queue1"]
-        assert lines(table)[1].startswith("›")
+        assert [each[0] for each in lines(table)[1:3]] == ["◆", "◆"]
+        await pilot.press("k")
+        assert lines(table)[2][0] == "◈"
         table.show(ROWS[1:], mono=1.0)
         assert [each.key for each in table.model.chosen] == ["queue1"]
         assert table.leave() and table.model.chosen == (table.model.current,)

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from console.ui.themes import DARK, ThemeFile, load_themes, parse_theme
+from console.ui.themes import DARK, DARK_16, ThemeFile, load_themes, parse_theme
+from tests.colours import PALETTES_16, contrast, hex_256
 
 THEMES = load_themes(Path(__file__).parents[2] / "themes")
 BACKGROUNDS = ("background", "raised", "selection")
+ON = {"protected": "on_protected", "selection": "on_selection"}
 FOREGROUNDS = ("text", "dim", "accent", "ok", "warning", "error")
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two `#rrggbb` colours as WCAG defines it, 1 to 21."""
-    first, second = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (first + 0.05) / (second + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_dark_and_light_are_shipped_whole() -> None:
@@ -42,7 +32,35 @@ def test_every_text_colour_can_be_read_on_every_background(theme: ThemeFile) -> 
     for back in BACKGROUNDS:
         for front in FOREGROUNDS:
             assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
-    assert contrast(token["on_protected"], token["protected"]) >= 4.5
+    for back, front in ON.items():
+        assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_in_256_colours_every_text_can_be_read_and_the_cursors_row_and_protection_are_seen(theme: ThemeFile) -> None:
+    token = {name: hex_256(number) for name, number in theme.tokens_256.items()}
+    for back in BACKGROUNDS:
+        for front in FOREGROUNDS:
+            assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
+    for back, front in ON.items():
+        assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
+    assert token["selection"] not in (token["background"], token["raised"])
+    red, green, blue = (int(token["protected"][at : at + 2], 16) for at in (1, 3, 5))
+    assert red > 2 * max(green, blue)
+
+
+@pytest.mark.parametrize("palette", PALETTES_16)
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_in_sixteen_colours_too_whichever_the_terminal_takes_for_them(theme: ThemeFile, palette: str) -> None:
+    token = {name: PALETTES_16[palette][number] for name, number in theme.tokens_16.items()}
+    for back in ("background", "raised"):
+        for front in FOREGROUNDS:
+            assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
+    for back, front in ON.items():
+        assert contrast(token[front], token[back]) >= 4.5, f"{front} on {back}"
+    # The row of the cursor is told from any other by far, not by a shade.
+    assert contrast(token["selection"], token["background"]) >= 4.5
+    assert theme.tokens_16["protected"] == 1
 
 
 def test_a_broken_theme_is_reported_and_falls_back() -> None:
@@ -52,6 +70,11 @@ def test_a_broken_theme_is_reported_and_falls_back() -> None:
     assert "odd: accent is not a colour like #1c2935" in theme.problems
     assert "odd: line is missing" in theme.problems
     assert "odd: extra is no token" in theme.problems
+    assert "odd: tokens_256: line is missing" in theme.problems
+    few = parse_theme('[tokens_16]\nok = "greenish"\nerror = "bright_red"\n[tokens_256]\nok = 7\n', "few")
+    assert few.tokens_16["ok"] == DARK_16["ok"] and few.tokens_16["error"] == 9
+    assert "few: tokens_16: ok is not a name like red or bright_red" in few.problems
+    assert "few: tokens_256: ok is not a number from 16 to 255" in few.problems
     assert parse_theme("not toml at all", "odd").tokens == DARK
 
 

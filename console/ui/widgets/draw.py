@@ -28,7 +28,7 @@ STATES = {
     "band": ("on-protected", "protected", False),
     "inverse": ("protected", "on-protected", True),
     "raised": ("", "raised", False),
-    "selection": ("", "selection", False),
+    "selection": ("on-selection", "selection", False),
 }
 """State → the theme's variables for its text and its background (empty: unchanged), and whether it is bold."""
 
@@ -99,6 +99,12 @@ def _indent(line: Line) -> int:
     first = next((text for text, _ in line if text.strip()), "")
     before = sum(len(text) for text, _ in line[: next((n for n, (t, _) in enumerate(line) if t.strip()), 0)])
     return before + len(first) - len(first.lstrip()) + 2
+
+
+def gutter(*, here: bool, marked: bool) -> str:
+    """The glyph before a row: where the cursor stands, whether the row is marked, and both; the ground may tell the
+    same, but not on each terminal."""
+    return ("◈" if here else "◆") if marked else "›" if here else " "
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

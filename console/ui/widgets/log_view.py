@@ -20,7 +20,7 @@ from console.domain.logs import LogRing, Record
 from console.present.text import Line
 from console.ui.commands import bindings
 from console.ui.messages import TextAsked
-from console.ui.widgets.draw import Drawn, wrap
+from console.ui.widgets.draw import Drawn, gutter, wrap
 from console.ui.widgets.log_window import LogWindow
 
 PERIOD = 1 / 12
@@ -208,7 +208,7 @@ class LogView(Drawn, can_focus=True):
         if y < len(window.shown):
             position, line, first = window.shown[y]
             here = position == window.cursor and self.has_focus and not window.following
-            mark = "▶" if first and position in window.bookmarks else " "
+            mark = gutter(here=here, marked=first and position in window.bookmarks)
             return self.line([(mark, "accent"), *line], width, *(("selection",) if here else ()))
         said = wrap((("", ""), *self._empty_line()), width - 2) if not window.shown else []
         if y < len(said):

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from console.present import table
 from console.present.table import Column, Placed, Row
-from console.ui.widgets.draw import Drawn, fit
+from console.ui.widgets.draw import Drawn, fit, gutter
 
 
 class TablePainter:
@@ -75,7 +75,7 @@ class TablePainter:
         """One row, without the last column of the line, which is the thumb's."""
         width, paint = self._widget.size.width, self._widget.painter()
         under = ("selection",) if selected else ()
-        segments = [Segment("›" if marked else " ", paint(*under, "accent"))]
+        segments = [Segment(gutter(here=selected, marked=marked), paint(*under, "accent"))]
         for n, each in enumerate(table.spanned(self.placed, row)):
             if n:
                 segments.append(Segment(" ", paint(*under)))
