@@ -3,6 +3,8 @@ PYTHON ?= python3
 # Tests wait for servers more than they compute: four side by side keep two cores busy.
 JOBS ?= 4
 LAB ?= /tmp/opsconsole-lab
+# Without compiled files every process of the tests would compile the console anew.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check

@@ -5,10 +5,11 @@ Owns the shape of the answer. What could not be read stays unread in the values:
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from console.domain.environment import Environment, Host
 from console.domain.supervisor import Settings, Supervised, SupervisorSection, parse_sections, parse_status, settings_of
@@ -42,7 +43,8 @@ class ProcessQuestion:
     def read(self, done: Completed) -> HostProcesses:
         """What the host answered. RemoteError when the answer is not whole."""
         lines = list(_lines(done.stdout, self.nonce))
-        if not lines or lines[-1] != ("end", ""):
+        # The output ends with a line feed, behind which there is an empty line.
+        if lines[-2:] != [("end", ""), ("", "")]:
             said = Raw.of(done.stderr or done.stdout[-300:]).show(300)
             raise RemoteError(
                 f"{self.host.name}: the processes could not be looked at: {said or 'the answer was not whole'}",
@@ -71,15 +73,20 @@ class ProcessQuestion:
 
 
 _ONCE = frozenset({"boot", "clock", "uid", "base", "current", "releases", "linked", "visible"})
+_LINK = re.compile(r"l.*? (\d+|/proc/\d+/cwd) -> (/.*)", re.DOTALL)
+"""A line of `ls -l` that shows a link to a file."""
 Lines = Sequence[tuple[str, str]]
 
 
 def _lines(output: bytes, nonce: str) -> Iterator[tuple[str, str]]:
+    """Each line as its word and the rest; a line that a program printed, so without the nonce, has an empty word."""
     mark = f"{nonce} "
     for line in output.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith(mark):
             word, _, rest = line[len(mark) :].partition(" ")
             yield word, rest
+        else:
+            yield "", line
 
 
 def _processes(lines: Lines) -> Iterator[Process]:
@@ -90,11 +97,12 @@ def _processes(lines: Lines) -> Iterator[Process]:
         if len(words) != 4 or not all(word.isdigit() for word in words) or ("ended", "") in own:
             continue
         pid, ppid, start, uid = (int(word) for word in words)
-        argv = tuple(rest.replace("\x01", "\n") for word, rest in own if word == "argument")
+        argv = _arguments(_printed(own, "arguments"))
         invocation: Invocation | None = read_arguments(argv)
         if invocation is None:
             continue
-        readable = any(word == "readable" for word, _ in own)
+        links = [(match[1], match[2]) for line in _printed(own, "links") if (match := _LINK.match(line))]
+        opened = tuple(target for name, target in links if name.isdigit() and not target.startswith("/dev/"))
         yield Process(
             pid=pid,
             ppid=ppid,
@@ -102,10 +110,22 @@ def _processes(lines: Lines) -> Iterator[Process]:
             start=start,
             argv=argv,
             invocation=invocation,
-            cwd=next((rest for word, rest in own if word == "cwd"), None),
-            scripts=tuple(rest for word, rest in own if word == "open") if readable else None,
+            cwd=next((target for name, target in links if name.endswith("/cwd")), None),
+            scripts=opened if ("readable", "") in own else None,
             parents=tuple(_number(word) for word, rest in own if word == "parents" for word in rest.split()),
         )
+
+
+def _printed(own: Lines, word: str) -> list[str]:
+    """What a program printed below that word."""
+    below = list(takewhile(lambda line: not line[0], own[own.index((word, "")) + 1 :])) if (word, "") in own else []
+    return [line for _, line in below]
+
+
+def _arguments(lines: list[str]) -> tuple[str, ...]:
+    """The arguments, each a line; a newline within one came as the byte 1, and NUL ended the last."""
+    ended = lines[:-1] if lines and not lines[-1] else lines
+    return tuple(line.replace("\x01", "\n") for line in ended)
 
 
 def _supervised(lines: Lines) -> tuple[Supervised, ...] | None:

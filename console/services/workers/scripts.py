@@ -18,8 +18,10 @@ marked() { sed "s/^/$nonce $1 /"; }
 """
 
 _PROCESSES = r"""
-say boot "$(cat /proc/sys/kernel/random/boot_id)"
-say clock "$(date +%s)" "$(awk '$1 == "btime" {print $2}' /proc/stat)" "$(getconf CLK_TCK 2>/dev/null || echo 100)"
+read -r boot </proc/sys/kernel/random/boot_id
+say boot "$boot"
+while read -r name value; do [ "$name" = btime ] && break; done </proc/stat
+say clock "$(date +%s)" "$value" "$(getconf CLK_TCK 2>/dev/null || echo 100)"
 say uid "$(id -u)"
 say base "$(readlink -f -- "$base")"
 say current "$(readlink -f -- "$current")"
@@ -49,15 +51,13 @@ for d in /proc/[0-9]*; do
     fi
   done 2>/dev/null <"$d/status"
   say process "${d#/proc/}" "$parent" "$start" "$uid"
-  # Few programs are started for each: a host may run hundreds of processes, also of other applications.
-  tr '\000\012' '\012\001' 2>/dev/null <"$d/cmdline" | sed "s/^/$nonce argument /"
-  cwd=$(readlink "$d/cwd" 2>/dev/null) && say cwd "$cwd"
-  if open=$(ls -l "$d/fd" 2>/dev/null); then
-    say readable
-    sed -n -e "s#^.* -> \(/.*\)#$nonce open \1#" -e "\#^$nonce open /dev/#d" -e "\#^$nonce open /#p" <<LISTED
-$open
-LISTED
-  fi
+  # Two programs for each process and no pipe: a host may run hundreds, also of other applications. What they print
+  # stands without the nonce, until the next line that has it.
+  say arguments
+  tr '\000\012' '\012\001' 2>/dev/null <"$d/cmdline"
+  echo
+  say links
+  ls -l "$d/cwd" "$d/fd" 2>/dev/null && say readable
   up=$parent line=''
   while [ "${up:-0}" -gt 0 ] && read -r stat 2>/dev/null <"/proc/$up/stat"; do
     line="$line $up"
