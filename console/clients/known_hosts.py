@@ -7,29 +7,27 @@ write.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.clients.openssh import another_way
+from console.clients.ssh_algorithms import key_kind
+from console.clients.ssh_public_keys import CERTIFICATE, KINDS, decoded, fingerprint, kind_of, loose, plain
 from console.errors import HostKeyError
 
-_ALGORITHMS = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-}
-ALL_ALGORITHMS = tuple(name for names in _ALGORITHMS.values() for name in names)
 _LARGEST = 8_000_000
 _LONGEST = 1_022
 _HASH = 20
 _CLOSED = "The connection was closed before signing in; nothing was sent."
+_REVOKED = "@revoked"
+_AUTHORITY = "@cert-authority"
+_SIGNED = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+"""Words that may stand before a key beside its own type."""
+_LAX = ("no", "off", "false", "accept-new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,6 @@ class Entry:
     def at(self) -> str:
         """`file:line`."""
         return f"{self.file}:{self.line}"
-
-
-def fingerprint(blob: bytes) -> str:
-    """`SHA256:…` of a public key's bytes, as ssh prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
 class KnownHosts:
@@ -85,104 +78,141 @@ class KnownHosts:
 
     def matching(self, name: str, port: int) -> tuple[Entry, ...]:
         """The unmarked and marked entries for a host: `[name]:port` first and, as ssh does, the bare name after."""
+        found = self.named(name, port)
+        return found if port == 22 or any(not each.marker for each in found) else (*found, *self.named(name, 22))
+
+    def named(self, name: str, port: int) -> tuple[Entry, ...]:
+        """The entries for `[name]:port`, or for the bare name when the port is 22."""
         name = name.lower()
-        found = self._named(f"[{name}]:{port}") if port != 22 else ()
-        return found if any(not entry.marker for entry in found) else (*found, *self._named(name))
+        return self._named(name if port == 22 else f"[{name}]:{port}")
 
     def _named(self, name: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._entries if _names(entry.names, name))
 
-    def algorithms(self, name: str, port: int) -> tuple[str, ...]:
-        """Host key algorithms to offer: those of known keys first, so that a known key is the one we are shown."""
-        known = [entry.kind for entry in self.matching(name, port) if not entry.marker]
-        first = [algorithm for kind in known for algorithm in _ALGORITHMS.get(kind, ())]
-        return tuple(dict.fromkeys([*first, *ALL_ALGORITHMS]))
+    def ordered(self, name: str, port: int, algorithms: Sequence[str]) -> tuple[str, ...]:
+        """The host key algorithms as ssh offers them: in their own order if the first is of a known key, else those of
+        known keys first, and those of certificates where there is an authority. By `[name]:port` alone."""
+        entries = self.named(name, port)
+        revoked = {entry.blob for entry in entries if entry.marker == _REVOKED}
+        known: dict[str, bytes] = {}
+        for entry in entries:
+            if not entry.marker:
+                known.setdefault(entry.kind, entry.blob)
+        kinds = {kind for kind, blob in known.items() if blob not in revoked}
+        if algorithms and key_kind(algorithms[0]) in kinds:
+            return tuple(algorithms)
+        trusted = any(entry.marker == _AUTHORITY for entry in entries)
+        first = [each for each in algorithms if key_kind(each) in kinds or (trusted and each.endswith(CERTIFICATE))]
+        return tuple(dict.fromkeys((*first, *algorithms)))
+
+    def revoking(self, name: str, port: int) -> Entry | None:
+        """A line by which a key for this host is revoked, by either form of its name."""
+        entries = (*self.named(name, port), *self.named(name, 22))
+        return next((entry for entry in entries if entry.marker == _REVOKED), None)
+
+    def judge_address(self, address: str, port: int, blob: bytes, *, label: str) -> None:
+        """CheckHostIP: HostKeyError when another key is known for the address."""
+        entries = [entry for entry in self.named(address, port) if not entry.marker]
+        if entries and all(entry.blob != blob for entry in entries):
+            raise HostKeyError(
+                f"{label} shows {fingerprint(blob)}, but another key is known for its address {address} "
+                f"({entries[0].at}), and CheckHostIP is on",
+                done=_CLOSED,
+                fix="The name may lead elsewhere than it should. If not, remove that line: "
+                f"sed -i {entries[0].line}d {entries[0].file}",
+            )
 
     def judge(self, name: str, port: int, kind: str, blob: bytes, *, label: str, strict: str = "yes") -> None:
         """Returns when the shown key is known for this host; HostKeyError with the reason in every other case."""
         shown = fingerprint(blob)
         for entry in self._entries:
-            if entry.marker == "@revoked" and entry.blob == blob:
+            if entry.marker == _REVOKED and entry.blob == blob:
                 raise HostKeyError(
-                    f"{label} shows a host key that is revoked: {shown} ({entry.at})",
+                    f"{label} shows a host key that is revoked: {shown} (@revoked in {entry.at})",
                     done="The connection was closed before signing in.",
                     fix="Do not connect: somebody may be using a stolen key. Ask whoever runs the host.",
                 )
         entries = self.matching(name, port)
-        plain = [entry for entry in entries if not entry.marker]
-        if any(entry.blob == blob for entry in plain):
+        known = [entry for entry in entries if not entry.marker]
+        if any(entry.blob == blob for entry in known):
             return
-        changed = [entry for entry in plain if entry.kind == kind]
-        if changed:
-            raise _changed(label, changed[0], shown)
-        refused = _unjudged(label, shown, entries)
+        lax = f" (StrictHostKeyChecking {strict} is not honoured here)" if strict in _LAX else ""
+        # Of another port's key ssh says nothing: it is no key of this host that has changed.
+        own = [entry for entry in self.named(name, port) if not entry.marker]
+        changed = next((entry for entry in own if entry.kind == kind), None)
+        refused = _unjudged(label, shown, entries, changed)
         if refused is not None:
             raise refused
+        if changed is not None:
+            raise _changed(label, changed, shown, lax)
         file = self._files[0] if self._files else "KNOWN_HOSTS"
-        other = sorted({entry.kind for entry in plain})
         what = f"the host key of {label} is not known: it shows {kind} {shown}"
-        what += f", known are only {', '.join(other)}" if other else ""
-        what += " (StrictHostKeyChecking no is not honoured here)" if strict in ("no", "off", "false") else ""
+        what += f", known are only {', '.join(sorted({entry.kind for entry in own}))}" if own else ""
+        gone = [each for each in self._entries if each.marker == _REVOKED and any(each.blob == one.blob for one in own)]
+        what += f", of which @revoked in {gone[0].at} takes one back" if gone else ""
         raise HostKeyError(
-            what,
+            what + lax,
             done=_CLOSED,
             fix="Compare that fingerprint on the host, then connect once by ssh, or: "
             f"ssh-keyscan {'' if port == 22 else f'-p {port} '}{name} >> {file}",
         )
 
 
-def _changed(label: str, entry: Entry, shown: str) -> HostKeyError:
+def _changed(label: str, entry: Entry, shown: str, lax: str) -> HostKeyError:
     return HostKeyError(
-        f"the host key of {label} has CHANGED: it shows {shown}, known is {fingerprint(entry.blob)} ({entry.at})",
+        f"the host key of {label} has CHANGED: it shows {shown}, known is {fingerprint(entry.blob)} ({entry.at}){lax}",
         done=_CLOSED,
         fix=f"Somebody may be in between. If the host was really reinstalled, remove that line: sed -i {entry.line}d "
         f"{entry.file}",
     )
 
 
-def _unjudged(label: str, shown: str, entries: tuple[Entry, ...]) -> HostKeyError | None:
+def _unjudged(label: str, shown: str, entries: tuple[Entry, ...], changed: Entry | None) -> HostKeyError | None:
     """The refusal when a line names the host in a way that cannot be judged here."""
     for entry in entries:
-        if entry.marker == "@cert-authority":
+        if entry.marker == _AUTHORITY:
+            beside = f"; another key than the one shown is known beside it ({changed.at})" if changed else ""
             return HostKeyError(
-                f"{label} is trusted only through a certificate authority ({entry.at}), which cannot be judged here",
+                f"{label} is trusted only through a certificate authority (@cert-authority in {entry.at}), "
+                f"which cannot be judged here{beside}",
                 done=_CLOSED,
-                fix=f"Add its key itself, after comparing {shown} on the host.",
+                fix=another_way(f"Add its key itself, after comparing {shown} on the host."),
             )
-        if entry.marker not in ("", "@revoked"):
+        if entry.marker not in ("", _REVOKED) and changed is None:
             return HostKeyError(f"{entry.at} has the unknown marker {entry.marker}", done=_CLOSED, fix="Remove it.")
     return None
 
 
 def parse(file: str, text: str) -> list[Entry]:
     """The entries of one file; comments, blank lines and lines that are no entry are passed over, as ssh does. The type
-    is the one in the key; of a line that revokes, the word before the key may be any, since older ssh took short ones.
+    is the one in the key. A line that revokes counts however it is written, as long as there is a key in it: also with
+    other blanks, with any word before the key, and with a certificate of the key.
     """
     entries = []
     for number, line in enumerate(text.split("\n"), start=1):
         words = re.split(r"[ \t]+", line.partition("\0")[0].lstrip(" \t").rstrip(" \t\r"))
+        if words[0].lower().startswith(_REVOKED):
+            names, *others = [*line.split(), ""][1:]
+            for blob in filter(None, map(_any_key, others)):
+                entries.append(Entry(file, number, _REVOKED, names, kind_of(blob), blob))
+            continue
         if not words[0] or words[0].startswith("#"):
             continue
         marker = words.pop(0).lower() if words[0].startswith("@") else ""
         if len(words) < 3:
             continue
         # ssh's decoder passes over these.
-        blob = _decoded(re.sub(r"[\r\f\v]", "", words[2]))
-        if not blob:
-            continue
-        kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace")
-        if words[1] != kind and words[1] not in _ALGORITHMS.get(kind, ()) and marker != "@revoked":
-            continue
-        entries.append(Entry(file, number, marker, words[0], kind, blob))
+        blob = decoded(re.sub(r"[\r\f\v]", "", words[2]))
+        kind = kind_of(blob)
+        if blob and words[1] in (kind, *_SIGNED.get(kind, ())):
+            entries.append(Entry(file, number, marker, words[0], kind, blob))
     return entries
 
 
-def _decoded(word: str) -> bytes:
-    """The bytes of base64; none when it is not."""
-    try:
-        return base64.b64decode(word, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+def _any_key(word: str) -> bytes:
+    """The key in a word of base64, however careless; none when there is no key in it."""
+    blob = plain(loose(word))
+    return blob if kind_of(blob) in KINDS else b""
 
 
 def _names(names: str, name: str) -> bool:
@@ -201,7 +231,7 @@ def _is_hash_of(names: str, name: str) -> bool:
     parts = names.split("|")
     if len(parts) != 4 or parts[1] != "1":
         return False
-    salt, digest = _decoded(parts[2]), _decoded(parts[3])
+    salt, digest = decoded(parts[2]), decoded(parts[3])
     if len(salt) != _HASH or len(digest) != _HASH:
         return False
     # SHA-1 is the file format's; it hides names there and proves nothing about keys.

@@ -58,13 +58,16 @@ class Resolver:
             ) from lookup.error
         return lookup.found
 
-    def dial(self, host: str, port: int, *, limit: float, label: str, family: int = 0) -> socket.socket:
-        """A socket connected to the first address of `host` that answers, without Nagle's delay, all within `limit` s.
+    def dial(
+        self, host: str, port: int, *, limit: float, label: str, family: int = 0, source: str = ""
+    ) -> socket.socket:
+        """A socket connected to the first address of `host` that answers, without Nagle's delay, all within `limit` s,
+        from the address `source` of this machine if one is given.
 
         Errors of `addresses`; OSError from the last address tried, TimeoutError when the time was over.
         """
         until = time.monotonic() + limit
-        return connected(self.addresses(host, port, limit=limit, label=label, family=family), until)
+        return connected(self.addresses(host, port, limit=limit, label=label, family=family), until, source)
 
     def _begin(self, key: _Key, label: str) -> _Lookup:
         with self._lock:
@@ -103,8 +106,9 @@ def _said(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def connected(found: list[Address], until: float) -> socket.socket:
-    """A socket connected to the first of the addresses that answers before `until` (monotonic s). OSError."""
+def connected(found: list[Address], until: float, source: str = "") -> socket.socket:
+    """A socket connected to the first of the addresses that answers before `until` (monotonic s), from an address of
+    this machine if one is given. OSError."""
     last: OSError = TimeoutError("no address answered in time")
     for place, (family, kind, protocol, address) in enumerate(found):
         left = until - time.monotonic()
@@ -114,6 +118,8 @@ def connected(found: list[Address], until: float) -> socket.socket:
         try:
             # One that swallows everything, as a broken IPv6 does, leaves the others their time.
             sock.settimeout(left / (len(found) - place))
+            if source:
+                sock.bind((source, 0))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
-from console.clients.known_hosts import fingerprint
 from console.clients.links import ChannelRefusedError, Link, LinkBrokenError
 from console.clients.remote_process import RemoteProcess
+from console.clients.ssh_public_keys import fingerprint
 from console.clients.ssh_transport import Transport, WatchedSocket
 from console.ports import Clock
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_GLOBAL_REQUEST
@@ -135,8 +136,40 @@ _REFUSED = 4
 """Of RFC 4254's reasons the one that says least: a shortage."""
 
 
+_CURVE = paramiko.Transport._kex_info["curve25519-sha256@libssh.org"]
+
+
 class Transport(paramiko.Transport):
-    """paramiko's transport with one way to open a channel of any kind, bounded by the caller's time."""
+    """paramiko's transport with one way to open a channel of any kind, bounded by the caller's time.
+
+    `host_offers` is what the host said it has, by paramiko's names; empty until it did.
+    """
+
+    # The exchange has a second name since it was made a standard (RFC 8731), and some hosts know only that.
+    _kex_info = {**paramiko.Transport._kex_info, "curve25519-sha256": _CURVE}  # noqa: RUF012  # paramiko's own, no less
+    host_offers: Mapping[str, tuple[str, ...]] = {}
+
+    @property
+    def signatures_taken(self) -> tuple[str, ...]:
+        """What the host takes signatures by; empty when it has not said, as old ones never do."""
+        said: bytes = self.server_extensions.get("server-sig-algs", b"")
+        return tuple(filter(None, said.decode("utf-8", "replace").split(",")))
+
+    def sign_by(self, algorithms: Iterable[str]) -> None:
+        """From now on keys sign by none but these of RSA's algorithms."""
+        others = [each for each in ("ssh-rsa", *self._preferred_pubkeys) if each not in tuple(algorithms)]
+        self.disabled_algorithms = {**(self.disabled_algorithms or {}), "pubkeys": others}
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms to ask for, no more than were set: paramiko adds certificates of its own accord."""
+        return self._filter_algorithm("keys")  # type: ignore[no-any-return]
+
+    def _really_parse_kex_init(self, message: paramiko.Message, ignore_first_byte: bool = False) -> dict[str, Any]:
+        parsed: dict[str, Any] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]
+        if not ignore_first_byte and not self.host_offers:
+            self.host_offers = {name: tuple(value) for name, value in parsed.items() if isinstance(value, list)}
+        return parsed
 
     def open(self, kind: str, fields: tuple[str | int, ...], timeout: float) -> paramiko.Channel:
         """A channel; `fields` are what the kind adds to its request. TimeoutError, ChannelException, SSHException."""

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.clients.known_hosts import KnownHosts, fingerprint, parse
+from console.clients.known_hosts import KnownHosts, parse
+from console.clients.ssh_public_keys import fingerprint
 from console.errors import HostKeyError
 
 
@@ -117,13 +118,23 @@ def test_no_checking_is_not_honoured_and_said_so() -> None:
         judge("", KEY, strict="no")
 
 
-def test_algorithms_of_known_keys_come_first() -> None:
-    rsa = blob(3, "ssh-rsa")
-    known = KnownHosts((), tuple(parse("kh", line("web1", rsa, "ssh-rsa") + line("web2", KEY))))
-    assert known.algorithms("web1", 22)[:2] == ("rsa-sha2-512", "rsa-sha2-256")
-    assert known.algorithms("web2", 22)[0] == "ssh-ed25519"
-    assert "ssh-rsa" not in known.algorithms("web1", 22)
-    assert set(known.algorithms("web1", 22)) == set(known.algorithms("nowhere", 22))
+ED, EC, RSA = "ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"
+
+
+def ordered(text: str, *algorithms: str, port: int = 22) -> tuple[str, ...]:
+    return KnownHosts((), tuple(parse("kh", text))).ordered("web1", port, algorithms)
+
+
+def test_algorithms_of_known_keys_come_first_in_the_order_of_ssh_and_not_of_the_file() -> None:
+    rsa, ec = line("web1", blob(3, "ssh-rsa"), "ssh-rsa"), line("web1", blob(4, EC), EC)
+    assert ordered(rsa, ED, EC, RSA) == (RSA, ED, EC)
+    assert ordered(rsa + ec, ED, EC, RSA) == (EC, RSA, ED)
+    assert ordered(rsa + line("web1", KEY), ED, EC, RSA) == (ED, EC, RSA), "the first is known: all as it is"
+    assert ordered(line("web2", KEY), EC, ED) == (EC, ED)
+    assert ordered(rsa, ED, EC, RSA, port=2222) == (ED, EC, RSA), "another port's key says nothing"
+    assert ordered(rsa + line("*", blob(3, "ssh-rsa"), "ssh-rsa", "@revoked"), ED, RSA) == (ED, RSA)
+    certificate = f"{ED}-cert-v01@openssh.com"
+    assert ordered(line("*", OTHER, marker="@cert-authority"), RSA, certificate) == (certificate, RSA)
 
 
 def test_missing_files_are_empty_and_unreadable_ones_refuse(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_user_at_host_needs_no_entry(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["ProxyJump bastion", "ProxyCommand nc %h %p"])
 def test_a_way_that_cannot_be_followed_is_refused_by_its_name(tmp_path: Path, line: str) -> None:
-    with pytest.raises(UsageError, match=line.split(maxsplit=1)[0].lower()):
+    with pytest.raises(UsageError, match=line.split(maxsplit=1)[0]):
         destination(tmp_path, f"Host web\n  {line}\n")
 
 
@@ -64,8 +64,12 @@ def test_a_broken_ssh_configuration_says_what_ssh_says(tmp_path: Path) -> None:
         destination(tmp_path, "Nonsense yes\n")
 
 
-def test_revoked_host_keys_are_named_as_not_judged(tmp_path: Path) -> None:
-    assert destination(tmp_path, "RevokedHostKeys /etc/revoked\n").unjudged == "RevokedHostKeys"
+def test_the_file_of_revoked_host_keys_is_ssh_s_own_also_for_a_stated_address(tmp_path: Path) -> None:
+    assert destination(tmp_path, "RevokedHostKeys /etc/revoked\n").revoked == "/etc/revoked"
+    assert destination(tmp_path, "RevokedHostKeys none\n").revoked == ""
+    (tmp_path / "config").write_text("Match host 10.0.0.1 user deploy\n  RevokedHostKeys /etc/revoked\n")
+    target = SshTarget(host="10.0.0.1", port=2200, user="deploy", known_hosts="/kh")
+    assert resolve(Host(name="web1", ssh=target), str(tmp_path / "config")).revoked == "/etc/revoked"
 
 
 def test_a_stated_host_needs_no_ssh_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
