@@ -27,9 +27,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
-    """A new key pair at `path`."""
-    words = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)]
+def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "", bits: int = 0) -> Path:
+    """A new key pair at `path`; `bits` for a size that is not the usual one."""
+    size = ["-b", str(bits)] if bits else []
+    words = ["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", "test", "-f", str(path)]
     subprocess.run(words, check=True, capture_output=True)
     return path
 
@@ -78,7 +79,7 @@ class Sshd:
             *self.options,
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
-            f"HostKey {self.root}/host_ed25519",
+            *self._host_keys(),
             f"AuthorizedKeysFile {self.root}/authorized_keys",
             "PidFile none",
             "StrictModes no",
@@ -96,6 +97,10 @@ class Sshd:
             ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         eventually(self._answers)
+
+    def _host_keys(self) -> list[str]:
+        stated = any(line.startswith("HostKey ") for line in self.options)
+        return [] if stated else [f"HostKey {self.root}/host_ed25519"]
 
     def _answers(self) -> bool:
         try:
