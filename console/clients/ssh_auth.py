@@ -25,6 +25,7 @@ class _Attempt:
 
     offered: list[str] = field(default_factory=list)
     unusable: Unusable = field(default_factory=Unusable)
+    asked: bool = False
 
 
 def sign_in(transport: Transport, destination: Destination) -> str:
@@ -45,7 +46,7 @@ def _is_taken(transport: Transport, destination: Destination, key: Offer, attemp
     """Whether the host took this key."""
     allowed = algorithms_for(destination, key.public)
     if key.get_name() == _RSA:
-        allowed = _agreed(transport, destination, allowed)
+        allowed = _agreed(transport, destination, allowed, attempt)
         if not allowed and not transport.is_authenticated():
             attempt.unusable.others[key.label] = "the host takes no signature of an RSA key that ssh makes here"
             return False
@@ -82,10 +83,13 @@ def _is_taken(transport: Transport, destination: Destination, key: Offer, attemp
     return True
 
 
-def _agreed(transport: Transport, destination: Destination, allowed: tuple[str, ...]) -> tuple[str, ...]:
+def _agreed(
+    transport: Transport, destination: Destination, allowed: tuple[str, ...], attempt: _Attempt
+) -> tuple[str, ...]:
     """The signatures of RSA that the host takes too; paramiko would give up the connection where there is none."""
-    if not transport.signatures_taken:
-        # The host says which it takes before it answers to anything.
+    if not (transport.signatures_taken or attempt.offered or attempt.asked):
+        # The host says which it takes before it answers to anything, and counts a first question of this kind for none.
+        attempt.asked = True
         try:
             transport.auth_none(destination.user)
         except paramiko.SSHException:

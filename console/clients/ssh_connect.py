@@ -102,7 +102,7 @@ def _negotiate(destination: Destination, sock: WatchedSocket, known: KnownHosts,
     options.ciphers = offered.ciphers
     options.digests = offered.macs
     options.kex = offered.exchanges
-    options.key_types = _asked_for(destination, _host_keys(destination, known))
+    options.key_types = _asked_for(destination, offered_host_keys(destination, known))
     try:
         transport.start_client(timeout=min(2 * BANNER_LIMIT, limit))
     except IncompatiblePeer as error:
@@ -121,7 +121,7 @@ def _negotiate(destination: Destination, sock: WatchedSocket, known: KnownHosts,
     return transport
 
 
-def _host_keys(destination: Destination, known: KnownHosts) -> tuple[str, ...]:
+def offered_host_keys(destination: Destination, known: KnownHosts) -> tuple[str, ...]:
     """The algorithms in the order in which ssh would ask for them."""
     algorithms = destination.algorithms
     if not algorithms.known_first:
@@ -175,7 +175,7 @@ _TRUSTING = ("NoHostAuthenticationForLocalhost", "VerifyHostKeyDNS")
 
 def _as_ssh_is_shown(destination: Destination, transport: Transport, known: KnownHosts, label: str) -> None:
     """HostKeyError where ssh would be shown a certificate that may change the verdict, or another key."""
-    host_keys = _host_keys(destination, known)
+    host_keys = offered_host_keys(destination, known)
     has = transport.host_offers.get("server_key_algo_list", ())
     chosen = next((each for each in host_keys if each in has), "")
     if key_kind(chosen) != key_kind(transport.host_key_type or ""):

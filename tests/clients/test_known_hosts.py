@@ -137,6 +137,21 @@ def test_algorithms_of_known_keys_come_first_in_the_order_of_ssh_and_not_of_the_
     assert ordered(line("*", OTHER, marker="@cert-authority"), RSA, certificate) == (certificate, RSA)
 
 
+def test_a_key_known_without_the_port_has_not_changed() -> None:
+    with pytest.raises(HostKeyError, match="is not known") as caught:
+        judge(line("web1", OTHER), KEY, port=2222)
+    assert "sed -i" not in caught.value.fix, "that line is right for the other port"
+
+
+def test_another_key_of_the_address_is_refused_where_it_is_checked() -> None:
+    known = KnownHosts((), tuple(parse("kh", line("[10.0.0.1]:2222", OTHER) + line("10.0.0.2", KEY))))
+    with pytest.raises(HostKeyError, match="CheckHostIP") as caught:
+        known.judge_address("10.0.0.1", 2222, KEY, label="web1")
+    assert "kh:1" in caught.value.what
+    known.judge_address("10.0.0.2", 22, KEY, label="web1")
+    known.judge_address("10.0.0.3", 22, KEY, label="web1")
+
+
 def test_missing_files_are_empty_and_unreadable_ones_refuse(tmp_path: Path) -> None:
     assert KnownHosts.read([str(tmp_path / "none")]).matching("web1", 22) == ()
     (tmp_path / "directory").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,56 @@ def test_user_at_host_needs_no_entry(tmp_path: Path) -> None:
 def test_a_way_that_cannot_be_followed_is_refused_by_its_name(tmp_path: Path, line: str) -> None:
     with pytest.raises(UsageError, match=line.split(maxsplit=1)[0]):
         destination(tmp_path, f"Host web\n  {line}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "KnownHostsCommand /bin/true",
+        "PreferredAuthentications password",
+        "PubkeyAuthentication no",
+        "BindInterface lo",
+        "BindAddress somewhere",
+        "RemoteCommand uptime",
+        "SessionType none",
+        "Ciphers chacha20-poly1305@openssh.com",
+        "MACs umac-64@openssh.com",
+        "KexAlgorithms diffie-hellman-group18-sha512",
+        "PubkeyAcceptedAlgorithms sk-ssh-ed25519@openssh.com",
+    ],
+)
+def test_what_cannot_be_followed_is_refused_by_its_name_with_a_way_out(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=line.split(maxsplit=1)[0]) as caught:
+        destination(tmp_path, f"Host web\n  {line}\n")
+    assert caught.value.fix
+    assert caught.value.done == "Nothing was connected."
+
+
+def test_lists_of_algorithms_are_followed_in_their_own_order(tmp_path: Path) -> None:
+    found = destination(
+        tmp_path, "Ciphers aes256-ctr,chacha20-poly1305@openssh.com,aes128-ctr\nMACs -hmac-sha2-256*\n"
+    ).algorithms
+    assert found.ciphers == ("aes256-ctr", "aes128-ctr")
+    assert "hmac-sha2-512" in found.macs
+    assert not any(each.startswith("hmac-sha2-256") for each in found.macs)
+    assert destination(tmp_path, "").algorithms.ciphers[0] == "aes128-gcm@openssh.com", "ours, where nothing is stated"
+
+
+def test_an_agent_is_the_one_that_the_configuration_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/one")
+    monkeypatch.setenv("OTHER_AGENT", "/two")
+    monkeypatch.delenv("NO_AGENT", raising=False)
+    assert destination(tmp_path, "").agent == "/one"
+    assert destination(tmp_path, "IdentityAgent $OTHER_AGENT\n").agent == "/two"
+    assert destination(tmp_path, "IdentityAgent $NO_AGENT\n").agent == "", "and not the environment's"
+    assert destination(tmp_path, "IdentityAgent none\n").agent == ""
+
+
+def test_tokens_in_key_files_are_what_ssh_says_they_are(tmp_path: Path) -> None:
+    found = destination(tmp_path, "Host web\n  User deploy\n  IdentityFile /k/%i-%r-%%-${HOME}\n").identity_files
+    assert found == (f"/k/{os.getuid()}-deploy-%-{os.environ['HOME']}",)
+    with pytest.raises(UsageError, match=r"IdentityFile ~nosuch/x: .*nosuch"):
+        destination(tmp_path, "IdentityFile ~nosuch/x\n")
 
 
 def test_proxy_none_is_no_proxy(tmp_path: Path) -> None:
