@@ -19,7 +19,7 @@ from console.domain.runs import Event, RunView
 from console.domain.untrusted import Raw
 from console.errors import StateError, UsageError
 from console.present.aftermath import aftermath
-from console.present.run_documents import event_document, event_line, run_state_document
+from console.present.run_documents import EventLines, event_document, event_line, run_state_document
 from console.services.runs.attachment import Attachment
 from console.services.runs.spawn import runner_log
 
@@ -142,6 +142,7 @@ class _Printer:
         self._attached = attached
         self._json = as_json
         self._quiet = quiet
+        self._lines = EventLines()
 
     def show(self, events: Sequence[Event]) -> None:
         """Prints events that came together, and how to answer if one of them asks something that is still open."""
@@ -163,7 +164,7 @@ class _Printer:
             write_json_line({"kind": kind, **run_state_document(self._attached.view)})
 
     def _show(self, event: Event) -> None:
-        line = event_line(event)
+        line = self._lines.line(event)
         if line:
             write_text(line)
         if isinstance(event.payload, StepOutput):

@@ -17,7 +17,7 @@ from console.cli.output import write_json, write_line, write_note, write_table, 
 from console.cli.streams import outliving_stdout
 from console.present.aftermath import aftermath
 from console.present.payload import completeness
-from console.present.run_documents import event_line, run_document, run_summary
+from console.present.run_documents import EventLines, run_document, run_summary
 from console.services.runs.control import RequestResult, RunHistory
 from console.services.runs.leases import DEAD_SECONDS
 
@@ -74,8 +74,9 @@ def show(config_path: Path | None, as_json: bool, run: int) -> int:
         return 0
     ended = view.outcome.value if view.outcome else view.state.value
     write_line(f"run {row.id}: {view.title} on {row.environment} by {row.operator.label}: {ended}")
+    lines = EventLines()
     for event in found.events:
-        line = event_line(event)
+        line = lines.line(event)
         if line:
             write_text(line)
     for line in aftermath(row, view, found.events, options=access.control.context.options):

@@ -168,6 +168,16 @@ class RunView:
         """Steps that have ended."""
         return sum(step.outcome is not None for step in self.steps)
 
+    @property
+    def in_gate(self) -> bool:
+        """Whether the gate is looking now."""
+        return self.gate_began is not None and not self.gate_decision and self.outcome is None
+
+    @property
+    def stages(self) -> tuple[int, int]:
+        """How far it is: what has ended, and how much there is. The steps, and the gate as the last stage."""
+        return self.done + bool(self.gate_decision), len(self.steps) + (self.gate_seconds is not None)
+
 
 def start_view(row: RunRow) -> RunView:
     """The view before any event: every step open."""

@@ -30,6 +30,8 @@ GROUP_COLUMNS = (
     Column("last", "last", right=True, width=4),
     Column("first", "since", right=True, width=5, priority=1),
 )
+CAUSE = 2
+"""The place of the cause in both."""
 
 
 def short_class(name: str) -> str:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.health import ProbeReading, ProbeResult, Status
+from console.domain.runs import RunView
 from console.domain.untrusted import harmless
 from console.domain.verdicts import meaning
 from console.present import text
 from console.present.maintenance import UNSEEN
+from console.present.run_rows import gate_time
 from console.present.table import Cell, Column, Row
 from console.present.text import Line
 
@@ -53,6 +55,20 @@ def health_rows(
         replace(row, cells=(*row.cells[:-1], Cell(UNSEEN, "warning"))) if probe.status is Status.OK else row
         for row, probe in zip(rows, reading.probes, strict=True)
     )
+
+
+def gate_rows(view: RunView | None, now: datetime) -> tuple[Row, ...]:
+    """What the newest samples of a run's gate say, while it looks; else none."""
+    if view is None or not view.in_gate:
+        return ()
+    head = Row("gate", (Cell(f"gate of run {view.run}  {gate_time(view, now)}"),), heading=True)
+    known = {str(status): look for status, look in _PROBES.items()}
+    rows = []
+    for probe, said in view.gate.items():
+        glyph, state = known.get(said, (text.OPEN, "dim"))
+        cells = (Cell(glyph, state), Cell(harmless(probe)), Cell(harmless(said), state))
+        rows.append(Row(f"gate:{probe}", (*cells, Cell(""), Cell(""))))
+    return (head, *rows)
 
 
 def _probe_row(probe: ProbeResult, since: datetime | None, now: datetime, curve: Sequence[float]) -> Row:

@@ -21,6 +21,7 @@ from console.domain.events import (
     RunConfirmed,
     RunFinished,
     RunPlanned,
+    RunStarted,
     StepFinished,
     StepOutput,
     StepStarted,
@@ -130,6 +131,25 @@ def event_line(event: Event) -> str:
         return ""
     name = harmless(event.kind).replace("_", " ")
     return f"{event.at:%H:%M:%S} {name}" + (f" {harmless(where)}" if where else "") + (f": {said}" if said else "")
+
+
+class EventLines:
+    """The events of one run for a person, in their order. Of a gate's samples only those that say something else than
+    the sample of that probe before: a gate of two minutes takes more than a hundred."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def line(self, event: Event) -> str:
+        """The event's line, empty for those that only clutter."""
+        if isinstance(event.payload, RunStarted):
+            self._said.clear()
+        if isinstance(event.payload, GateSampled):
+            before = self._said.get(event.payload.probe)
+            self._said[event.payload.probe] = event.payload.status
+            if before == event.payload.status:
+                return ""
+        return event_line(event)
 
 
 def run_state_document(view: RunView) -> dict[str, Json]:

@@ -181,6 +181,9 @@ def run_state(view: RunView) -> tuple[str, str]:
         return _OUTCOMES[view.outcome]
     if view.state is RunState.NEEDS_OPERATOR:
         return "needs operator", "warning"
+    if view.held_by and view.state is RunState.RUNNING:
+        going = any(step.running for step in view.steps)
+        return ("held after this step" if going else "held"), "warning"
     return ("running", "accent") if view.state is RunState.RUNNING else (str(view.state), "dim")
 
 
@@ -190,11 +193,17 @@ def run_title(view: RunView, now: datetime) -> tuple[tuple[str, str], ...]:
     pieces = [(f"{harmless(view.action)} · {harmless(view.operator)}", ""), (word, state)]
     if view.lock_held:
         pieces.append(("lock held", "dim"))
-    total = len(view.steps)
-    pieces.append((f"{view.done}/{total} {text.bar(view.done, total, 8)} {text.stopwatch(run_seconds(view, now))}", ""))
+    pieces.append((f"{progress_words(view, now)} {text.stopwatch(run_seconds(view, now))}", ""))
     if view.lost_links:
         pieces.append(("no link: " + ", ".join(map(harmless, view.lost_links)), "error"))
     return tuple(pieces)
+
+
+def progress_words(view: RunView, now: datetime) -> str:
+    """`5/8 ▓▓▓▓▓░░░`; the gate is the last stage, and tells its time while it looks: `gate 0:41/2:00`."""
+    done, total = view.stages
+    gate = f" gate {gate_time(view, now)}" if view.in_gate else ""
+    return f"{done}/{total} {text.bar(done, total, 8)}{gate}"
 
 
 def gate_line(view: RunView, now: datetime) -> Line:
@@ -207,17 +216,18 @@ def gate_line(view: RunView, now: datetime) -> Line:
     states = {"ok": "ok", "warning": "warning"}
     return (
         ("gate ", "dim"),
-        (_gate_time(view, now), ""),
+        (f"{gate_time(view, now)}  ", ""),
         *((f"{harmless(probe)} {harmless(said)}  ", states.get(said, "error")) for probe, said in view.gate.items()),
     )
 
 
-def _gate_time(view: RunView, now: datetime) -> str:
+def gate_time(view: RunView, now: datetime) -> str:
+    """`0:41/2:00`: how long the gate has been looking, of how long; empty before its first sample."""
     if view.gate_began is None or view.gate_seconds is None:
         return ""
     # The last sample may take longer than the gate itself.
     passed = min(((view.finished_at or now) - view.gate_began).total_seconds(), view.gate_seconds)
-    return f"{text.stopwatch(passed)} of {text.stopwatch(view.gate_seconds)}  "
+    return f"{text.stopwatch(passed)}/{text.stopwatch(view.gate_seconds)}"
 
 
 def result_lines(step: StepProgress) -> tuple[Line, ...]:
@@ -232,14 +242,15 @@ def result_lines(step: StepProgress) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def output_lines(run: int, step: StepProgress, outputs: Mapping[str, tuple[Raw, int]]) -> list[Line]:
-    """What a step said, by host: the newest bytes that are at hand, and how many there are in all."""
+def output_lines(step: StepProgress, outputs: Mapping[str, tuple[Raw, int]], command: str) -> list[Line]:
+    """What a step said, by host: the newest bytes that are at hand, and how many there are in all; `command` prints
+    these."""
     lines: list[Line] = [*results, ()] if (results := result_lines(step)) else []
     for host, (raw, size) in outputs.items():
         lines.append(((harmless(host) or _ONE_HOST, "accent-bold"),))
         if size > len(raw):
             part = f"the newest {text.count(len(raw))} of {text.count(size)} bytes"
-            lines.append(((f"{part}: opsconsole runs attach {run} prints all", "warning"),))
+            lines.append(((f"{part}: {command} prints all", "warning"),))
         lines += [((line, ""),) for line in raw.lines()] if raw else [(("no output", "dim"),)]
     return lines
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.ports import (
@@ -42,6 +43,8 @@ class Services:
     checklists: Checklists
     windows: Windows
     tails: Tails
+    archives: Path
+    """The directory that the rows of forgotten jobs are written to before they go."""
     close: Callable[[], None]
 
 

@@ -148,28 +148,30 @@ class ActionFlow:
 
         def answered(typed: str | None) -> None:
             if typed is not None:
-                self._start(plan, typed)
+                self._start(plan, typed, wish.started)
 
         if wish.brief:
             self._show(BriefConfirm(plan, wish.what, mono), answered)
         else:
             self._show(ConfirmScreen(plan, mono), answered)
 
-    def _start(self, plan: Plan, typed: str) -> None:
+    def _start(self, plan: Plan, typed: str, then: Callable[[], None] | None) -> None:
         self._work(f"starting {plan.action} …")
         confirmation = Confirmation(
             plan_hash=plan_hash(plan), operator=self._services.operator, typed=typed, yes=not plan.protected
         )
         self._bridge.ask(
             lambda: self._services.runs.start(plan, confirmation),
-            self._started,
+            lambda run: self._started(run, then),
             self._not_done,
             f"start {plan.action}",
             urgent=True,
         )
 
-    def _started(self, run: int) -> None:
+    def _started(self, run: int, then: Callable[[], None] | None) -> None:
         self._work("")
+        if then is not None:
+            then()
         self._stage.follow(run)
 
     def _not_done(self, error: OpsconsoleError) -> None:

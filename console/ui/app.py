@@ -48,15 +48,20 @@ class ConsoleApp(App[None], inherit_bindings=False):
     TITLE = "opsconsole"
 
     def __init__(
-        self, factory: ServicesFactory, *, theme: str = "dark", ascii_only: bool = False, depth: Depth = Depth.TRUE
+        self,
+        factory: ServicesFactory,
+        *,
+        theme: str = "dark",
+        ascii_only: bool = False,
+        depth: Depth = Depth.TRUE,
+        command: Callable[[str], str] = "opsconsole {}".format,
     ) -> None:
         # Textual caches filtered lines per filter instance, so the instances are made once.
         self._own_filters: list[LineFilter] = [*([safety.AsciiFilter()] if ascii_only else ()), safety.HarmlessFilter()]
         self._themes = load_themes(resources.themes())
         super().__init__(driver_class=ConsoleDriver)
-        if depth is not Depth.TRUE:
-            # In place of Textual's own filters, which know nothing of our tokens.
-            self._filters = [FewerColours(depth, self._themes, lambda: self.theme)]
+        fewer = FewerColours(depth, self._themes, lambda: self.theme)
+        self._filters = self._filters if depth is Depth.TRUE else [fewer]
         self.no_color = depth is Depth.NONE
         self._factory = factory
         self.services: Services | None = None
@@ -76,7 +81,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.stylesheet.set_variables(self.get_css_variables())
         self.bridge = Bridge(self._later, self._deliver)
         names = tuple(each.name for each in self._themes)
-        self.main = MainScreen(self.bridge, copy=self.copy_to_clipboard, painted=self._start_services, themes=names)
+        self.main = MainScreen(self.bridge, self._write, painted=self._start_services, themes=names, command=command)
         self._ahead = Ahead(lambda: self.main.expecting)
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -86,8 +91,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Catches signals and saves the terminal's title; services are started by the main screen's first frame."""
-        if self.terminal_watch is not None:
-            self.terminal_watch.catch_signals()
+        if watch := self.terminal_watch:
+            watch.catch_signals()
             self._write(safety.SAVE_TITLE)
 
     def _start_services(self) -> None:
@@ -125,8 +130,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     # --- threads ---------------------------------------------------------------------------------------------------
 
     def _later(self, work: Callable[[], None]) -> None:
-        loop = self._loop
-        if loop is None:
+        if (loop := self._loop) is None:
             raise RuntimeError("the screen is not running")
         loop.call_soon_threadsafe(self.call_next, self._do, work)
 
@@ -148,13 +152,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return variables(DARK)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Offers harmless text to the terminal's clipboard; the only way out for OSC 52."""
+        """Offers harmless text to tmux or the terminal."""
         self._clipboard = text
-        if self._driver is not None:
-            if safety.write_clipboard(self._driver.write, text):
-                self.main.notice(f"copied {len(text):,} characters")
-            else:
-                self.main.notice("too long for the clipboard; use the command line instead", "warning")
+        self.main.clipboard.copy(text)
 
     def _fatal_error(self) -> None:
         """An unexpected error: no trace with local variables on the screen, but a report and its id."""

@@ -40,20 +40,19 @@ def banner(
     """Left pieces, right pieces, and the state that gives the whole line its background."""
     left = [Piece(" PROTECTED ", "inverse") if environment.protected else Piece(" NORMAL ", "accent-bold")]
     left.append(Piece(f"  {harmless(environment.name)}", "bold"))
-    mode = _maintenance(maintenance, now)
-    left += mode
-    # In maintenance mode a short line keeps the mode, the release and the operator; the rest is dropped first.
-    spare = 5 if mode else 0
+    # However short the line is, it keeps mode, release, protection and operator; what else there is goes first.
+    left += (mode := _maintenance(maintenance, now))
     if site := urlsplit(environment.url).netloc:
-        left.append(Piece(f" · {harmless(site)}", "", 2 + spare))
+        left.append(Piece(f" · {harmless(site)}", "", 6))
     left += _release(releases)
-    left += _protection(environment, window, now, spare=spare)
+    left += _protection(environment, window, now, spare=5 if mode else 0)
     # On the band of a protected environment only its own text colour is readable.
     alert = "bold" if environment.protected else "warning"
-    right = [Piece(f"  {harmless(operator.label)}", "" if environment.protected else "dim", 4)]
+    label = harmless(operator.label)
+    right = [Piece(f"  {label}", "" if environment.protected else "dim", short=f"  {label.partition('@')[0]}")]
     if alerts:
-        right.append(Piece(f"  ▲ {plural(alerts, 'alert')}", alert, 2 + spare))
-    right.append(Piece(f"  {moment(now, local=local, seconds=False)} ", "", 1 + spare))
+        right.append(Piece(f"  ▲ {plural(alerts, 'alert')}", alert, 1, short=f"  ▲ {alerts}"))
+    right.append(Piece(f"  {moment(now, local=local, seconds=False)} ", "", 5))
     return tuple(left), tuple(right), "band" if environment.protected else "raised"
 
 
@@ -76,21 +75,22 @@ def _release(releases: Sequence[Snapshot[ReleaseReading]]) -> list[Piece]:
     current = {host.current for host in value.hosts}
     if len(current) > 1:
         names = ", ".join(sorted(harmless(name) or "none" for name in current))
-        return [Piece(f" · hosts on different releases: {names}", "bold", 1)]
+        return [Piece(f" · hosts on different releases: {names}", "bold", short=f" · {len(current)} releases")]
     name = value.hosts[0].current
     if not name:
-        return [Piece(" · no release linked", "", 2)]
+        return [Piece(" · no release linked", short=" · no release")]
     commit = next((release.commit for release in value.hosts[0].releases if release.name == name), "")
     known = f" ({harmless(commit)[:7]})" if commit else ""
-    return [Piece(f" · release {harmless(name)}{known}", "", 3, short=f" · {harmless(name)}")]
+    return [Piece(f" · release {harmless(name)}{known}", short=f" · {harmless(name)}")]
 
 
 def _protection(environment: Environment, window: ChangeWindow | None, now: datetime, *, spare: int) -> list[Piece]:
     if not environment.protected:
         return []
     if window is None:
-        return [Piece(" · read-only", "bold", spare), Piece(", U opens a change window", "", 5 + spare)]
-    return [Piece(f" · change window {stopwatch((window.until - now).total_seconds())} left", "bold")]
+        return [Piece(" · read-only", "bold", spare), Piece(", U opens a change window", "", 7)]
+    left = stopwatch((window.until - now).total_seconds())
+    return [Piece(f" · change window {left} left", "bold", short=f" · window {left}")]
 
 
 def starting(words: str) -> tuple[Piece, ...]:

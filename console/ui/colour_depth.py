@@ -46,7 +46,8 @@ def depth_of(environ: Mapping[str, str]) -> Depth:
 
 
 class FewerColours(LineFilter):
-    """Turns the colours of a theme into those that the terminal has; `shown` names the theme that is shown now."""
+    """Turns the colours of a theme into those that the terminal has, in place of Textual's own filters, which know
+    nothing of our tokens. `shown` names the theme that is shown now."""
 
     def __init__(self, depth: Depth, themes: Sequence[ThemeFile], shown: Callable[[], str]) -> None:
         super().__init__()

@@ -118,6 +118,7 @@ COMMANDS: tuple[Command, ...] = (
     main_command("clock.toggle", "Z", "local time", "Switch between UTC and local time", name="time"),
     main_command("copy.row", "y", "copy", "Copy the current row", name="copy"),
     main_command("copy.command", "Y", "copy command", "Copy the equivalent command line"),
+    main_command("copy.file", "ctrl+y", "copy to file", "Write what was copied last to a file", name="copyfile"),
     main_command("app.detach", "q", "detach", "Quit; runs go on without the screen", name="quit", footer=True),
     # Tables
     _row("table", "table.down", "j,down", "cursor(1)", "down", "Next row"),
@@ -155,7 +156,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("logs", "logs.error", "e", "error(1)", "next error", "Next error"),
     _row("logs", "logs.error_before", "E", "error(-1)", "error before", "The error before"),
     _row("logs", "logs.bookmark", "b", "bookmark", "bookmark", "Bookmark the line"),
-    _row("logs", "logs.level", "v", "level", "level", "Show the next lower or all levels"),
+    _row("logs", "logs.level", "v", "level", "level", "Raise the lowest level shown; at last, all"),
     _row("logs", "logs.open", "enter", "open", "open", "Show the whole record"),
     _row("logs", "logs.filter", "slash", "filter", "filter", "Show lines with a text; /!text: without"),
     _row("logs", "logs.next", "n", "hunt(1)", "next", "Next line that matches"),

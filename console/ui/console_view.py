@@ -5,13 +5,13 @@ Owns that Protocol. Must not know who calls it: keys, line and palette import it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from textual.app import App
 
 from console.services.container import Services
 from console.ui.action_flow import ActionFlow
+from console.ui.clipboard import Clipboard
 from console.ui.environment_switch import EnvironmentSwitch
 from console.ui.layout import Arrangement
 from console.ui.pane import Pane
@@ -28,7 +28,7 @@ class ConsoleView(Protocol):
     panes: PaneGroup
     arrangement: Arrangement
     line: LineInput
-    copy: Callable[[str], None]
+    clipboard: Clipboard
     themes: tuple[str, ...]
 
     @property

@@ -5,6 +5,8 @@ Owns that switch and the names of the environment's checklists. Must not draw an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from console.domain.environment import Environment
 from console.domain.runs import RunState
 from console.services.container import Services
@@ -17,10 +19,11 @@ from console.ui.pane_group import PaneGroup
 class EnvironmentSwitch:
     """Makes one environment after the other the banner's; the first one at once."""
 
-    def __init__(self, services: Services, bridge: Bridge, panes: PaneGroup) -> None:
+    def __init__(self, services: Services, bridge: Bridge, panes: PaneGroup, command: Callable[[str], str]) -> None:
         self.services = services
         self._bridge = bridge
         self._panes = panes
+        self._command = command
         self.environment = services.environments[0]
         self.checklist_names: tuple[str, ...] = ()
         self._greeted = False
@@ -32,7 +35,8 @@ class EnvironmentSwitch:
         self.services.polling.select(name)
         self.services.tails.select(name)
         shown = frozenset((*BANNER_READS, *self._panes.reads))
-        self._panes.attach(Attached(self.services, self.environment, self._bridge.ask, local, shown))
+        attached = Attached(self.services, self.environment, self._bridge.ask, local, shown, self._command)
+        self._panes.attach(attached)
         self._greeted = False
         self._ask_checklists(name)
         return self.environment

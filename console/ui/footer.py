@@ -10,8 +10,8 @@ from datetime import datetime
 
 from console.domain.runs import RunState, RunView
 from console.domain.untrusted import harmless
-from console.present.run_rows import run_seconds, run_state
-from console.present.text import bar, stopwatch
+from console.present.run_rows import progress_words, run_seconds, run_state
+from console.present.text import stopwatch
 from console.ui.command_index import all_commands
 from console.ui.commands import command
 from console.ui.widgets.status_bar import Piece
@@ -31,10 +31,9 @@ def footer(
     right: list[Piece] = [Piece(f"{harmless(busy)} ", "accent")] if busy else []
     if not busy and run is not None and now is not None and run.state is not RunState.FINISHED:
         word, state = run_state(run)
-        total = len(run.steps)
         right = [
             Piece(f"run {run.run} {harmless(run.action)} ", ""),
-            Piece(f"{run.done}/{total} {bar(run.done, total, 8)} ", ""),
+            Piece(f"{progress_words(run, now)} ", ""),
             Piece(f"{word} ", state),
             Piece(f"{stopwatch(run_seconds(run, now))} ", "dim", 20),
         ]

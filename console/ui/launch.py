@@ -23,7 +23,7 @@ def run_screen(
     """Runs the screen until the operator leaves and returns the exit code. Raises what the factory raised on purpose.
     `command` turns words of ours into a command line that can be pasted."""
     depth = depth_of(os.environ)
-    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ), depth=depth)
+    app = ConsoleApp(factory, theme=theme, ascii_only=safety.wants_ascii(os.environ), depth=depth, command=command)
     closing = Closing(lambda: app.built)
     app.terminal_watch = TerminalWatch(app.leave, closing.close).start()
     try:

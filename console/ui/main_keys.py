@@ -55,7 +55,9 @@ def _palette(view: ConsoleView) -> None:
 def _help(view: ConsoleView) -> None:
     from console.ui.screens.help import HelpScreen
 
-    view.app.push_screen(HelpScreen(view.acting.names if view.acting else ()))
+    # The keys that are live where the focus is are looked for first.
+    here = (view.pane.NAME, *view.pane.CHAIN)
+    view.app.push_screen(HelpScreen(view.acting.names if view.acting else (), here))
 
 
 def _refresh(view: ConsoleView) -> None:
@@ -66,7 +68,7 @@ def _refresh(view: ConsoleView) -> None:
 
 def _copy(view: ConsoleView, text: str) -> None:
     if text:
-        view.copy(text)
+        view.app.copy_to_clipboard(text)
     else:
         view.notice("nothing here to copy", "warning")
 
@@ -100,6 +102,7 @@ _DEEDS: dict[str, Callable[[ConsoleView], object]] = {
     "screen.refresh": _refresh,
     "clock.toggle": lambda view: view.toggle_clock(),
     "copy.row": lambda view: _copy(view, view.pane.copy_text()),
+    "copy.file": lambda view: view.clipboard.to_file(),
     "copy.command": lambda view: _copy(view, view.pane.copy_command()),
     "app.detach": lambda view: view.app.exit(return_code=0),
 }

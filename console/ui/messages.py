@@ -23,7 +23,8 @@ class EnvironmentChosen(Message):
 
 class ActionChosen(Message):
     """The operator wants an action on the banner's environment. `brief` asks for the one-line confirm; `what` names
-    the frozen set for it; `changed_at` is when the row under the cursor last changed (monotonic s), None if never."""
+    the frozen set for it; `changed_at` is when the row under the cursor last changed (monotonic s), None if never.
+    `started` is called when its run has been started, and only then."""
 
     def __init__(
         self,
@@ -33,12 +34,14 @@ class ActionChosen(Message):
         brief: bool = False,
         what: str = "",
         changed_at: float | None = None,
+        started: Callable[[], None] | None = None,
     ) -> None:
         self.action = action
         self.params = dict(params or {})
         self.brief = brief
         self.what = what
         self.changed_at = changed_at
+        self.started = started
         super().__init__()
 
 

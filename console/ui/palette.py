@@ -51,7 +51,7 @@ def open_palette(view: ConsoleView) -> None:
 
 
 def entries(view: ConsoleView) -> list[Entry]:
-    """Title, help and deed of everything on offer, the focused pane's own commands first."""
+    """Title, help and deed of everything on offer: actions, then the focused pane's own commands, then others."""
     actions = view.acting.names if view.acting else ()
     here = [each for each in all_commands() if each.where == view.pane.NAME]
     main = [
@@ -59,7 +59,8 @@ def entries(view: ConsoleView) -> list[Entry]:
         for each in all_commands()
         if each.where == "main" and (not each.production or each.production in actions) and each.id != "palette.open"
     ]
-    found: list[Entry] = [(_title(each), each.help, partial(invoke, view, each)) for each in (*here, *main)]
+    acts, rest = [each for each in main if each.production], [each for each in main if not each.production]
+    found: list[Entry] = [(_title(each), each.help, partial(invoke, view, each)) for each in (*acts, *here, *rest)]
     words = [line for line in ways_on(view, "") if " " in line]
     return found + [(harmless(f":{line}"), "", partial(run_line, view, line)) for line in words]
 

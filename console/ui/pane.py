@@ -6,7 +6,7 @@ published key concerns the pane and it is visible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -36,6 +36,8 @@ class Attached:
     local_time: bool = False
     shown: frozenset[type] = frozenset()
     """The kinds of sources that some place of the screen shows; others have a line among the environments."""
+    command: Callable[[str], str] = "opsconsole {}".format
+    """Words of ours as a command line that can be pasted: it names the configuration where one was given."""
 
 
 SECOND = 0.9

@@ -50,7 +50,7 @@ class TablePane(Pane):
 
     def copy_command(self) -> str:
         """The same on the command line."""
-        return f"opsconsole {self.COMMAND} -e {self.attached.environment.name}" if self.attached else ""
+        return self.attached.command(f"{self.COMMAND} -e {self.attached.environment.name}") if self.attached else ""
 
     def go_back(self) -> bool:
         """Leaves filter or marks."""

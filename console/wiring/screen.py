@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+from console.own_directories import own_within
 from console.ports import Publish
 from console.services.container import Services
 from console.services.failed_jobs.table import FailedRows
@@ -76,6 +77,7 @@ def open_services(config_path: Path | None, publish: Publish) -> Services:
         checklists=checklists,
         windows=state.windows,
         tails=tails,
+        archives=own_within(config.state_path, "archives"),
         close=close,
     )
 

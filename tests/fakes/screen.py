@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from console.domain.checklists import ChecklistView, MarkKind
 from console.domain.environment import Environment
@@ -287,6 +288,7 @@ class FakeWorld:
             checklists=self.checklists,
             windows=self.windows,
             tails=self.tails,
+            archives=Path("/home/ops/.local/state/opsconsole/archives-1000"),
             close=lambda: self.closed.append(True),
         )
 

@@ -38,7 +38,11 @@ def test_a_good_answer_says_what_it_does_not_see_while_a_host_is_in_maintenance_
 def test_output_says_where_only_its_end_is_at_hand() -> None:
     outputs = {"web1": (Raw(b"done\x07\n"), 90_000), "": (Raw(b""), 0)}
     said = texts(
-        output_lines(7, StepProgress(name="build", kind="shell", effect=Effect.ONCE, text="", hosts={}), outputs)
+        output_lines(
+            StepProgress(name="build", kind="shell", effect=Effect.ONCE, text="", hosts={}),
+            outputs,
+            "opsconsole runs attach 7",
+        )
     )
     assert said[0] == "web1" and said[1].endswith("of 90,000 bytes: opsconsole runs attach 7 prints all")
     assert said[2].startswith("done") and "\x07" not in said[2]

@@ -68,7 +68,7 @@ def test_a_run_is_steps_by_hosts() -> None:
     assert rows[3].cells[0].text == "○"
     assert run_seconds(view, now) == 54
     title = " ".join(text for text, _ in run_title(view, now))
-    assert "deploy · ops1@bastion running lock held 2/7" in title and "0:54" in title
+    assert "deploy · ops1@bastion running lock held 2/8" in title and "0:54" in title
     step = shown_step(view)
     assert step is not None and step.name == "migrate" and shown_host(step) == "web1"
 
@@ -103,6 +103,8 @@ def test_failure_unknown_and_lost_links_are_never_success() -> None:
     assert any("no link: web1" in text and state == "error" for text, state in run_title(view, world.clock.now()))
     failed = replace(view, state=RunState.FINISHED, outcome=Outcome.FAILED)
     assert run_state(failed) == ("failed", "error")
+    going = replace(view, state=RunState.RUNNING, outcome=None, held_by="ops2@bastion")
+    assert run_state(going) == ("held", "warning")
     assert run_state(replace(view, state=RunState.NEEDS_OPERATOR)) == ("needs operator", "warning")
 
 
@@ -115,10 +117,12 @@ def test_the_gate_shows_its_time_each_probe_and_then_its_decision() -> None:
     world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
     world.clock.advance(5)
     line = gate_line(world.runs.view(run), world.clock.now())
-    assert "".join(text for text, _ in line) == "gate 1:07 of 2:00  mail failed  "
+    title = " ".join(words for words, _ in run_title(world.runs.view(run), world.clock.now()))
+    assert "2/8 ▓▓░░░░░░ gate 1:07/2:00" in title
+    assert "".join(text for text, _ in line) == "gate 1:07/2:00  mail failed  "
     assert ("mail failed  ", "error") in line
     world.clock.advance(600)
-    assert ("2:00 of 2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
+    assert ("2:00/2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
     world.runs.add(run, EventKind.GATE_DECIDED, decision="failed")
     assert gate_line(world.runs.view(run), world.clock.now())[1] == ("failed", "error")
 
@@ -130,7 +134,7 @@ def test_a_gate_that_begins_again_counts_from_there() -> None:
     world.clock.advance(90)
     world.runs.add(run, EventKind.RUN_STARTED, pid=7)
     world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="ok")
-    assert ("0:00 of 2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
+    assert ("0:00/2:00  ", "") in gate_line(world.runs.view(run), world.clock.now())
 
 
 def test_nothing_begun_shows_no_output() -> None:

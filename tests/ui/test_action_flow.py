@@ -206,35 +206,6 @@ async def test_u_and_l_open_and_close_the_change_window_of_the_banner(world: Fak
         await screen.until(lambda: "read-only" in screen.banner)
 
 
-async def test_retry_names_the_frozen_set_in_one_line_and_runs_those_ids(world: FakeWorld) -> None:
-    async with driven(world) as screen:
-        await screen.press("4", "v", "space", "space")
-        ids = [job.uuid for job in world.failed.jobs[:2]]
-        await screen.press("r")
-        await asked(screen, BriefConfirm)
-        assert f"retry 2 failed jobs: {ids[0][:8]}, {ids[1][:8]}" in screen.text
-        # What fails meanwhile is not part of it.
-        newer = replace(world.failed.jobs[0], id=5000, uuid="newer")
-        summary = world.board.get("production", "failed_jobs")
-        assert summary is not None and isinstance(summary.value, FailedSummary)
-        page = replace(summary.value.page, jobs=(newer, *summary.value.page.jobs))
-        world.board.put("production", "failed_jobs", replace(summary.value, page=page))
-        world.clock.advance(3)
-        await screen.press(*"production", "enter")
-        await screen.until(lambda: world.runs.started)
-        assert world.runs.started[0][0].params["ids"] == ids
-
-
-async def test_a_group_stands_for_its_jobs(world: FakeWorld) -> None:
-    async with driven(world) as screen:
-        await screen.press("4", "j", "x")
-        await asked(screen, BriefConfirm)
-        assert "forget 24 of the newest 100; older ones of this cause stay" in screen.text
-        assert "and 18 more" in screen.text
-        _, action, params = world.runs.planned[0]
-        assert action == "forget" and isinstance(params["ids"], list) and len(params["ids"]) == 24
-
-
 async def test_a_row_that_has_just_come_under_the_cursor_takes_no_key(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("4", "v")

@@ -18,6 +18,7 @@ from console.ports import Publish
 from console.services.container import Services
 from console.ui.app import ConsoleApp
 from console.ui.command_index import all_commands, commands_of
+from console.ui.palette import entries
 from console.ui.panes.failed_jobs import FailedJobsPane
 from console.ui.screens.detail import DetailScreen
 from console.ui.screens.help import HelpScreen
@@ -190,11 +191,32 @@ async def test_help_shows_the_command_table(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, HelpScreen) and "Everywhere" in screen.text)
-        assert "Deploy: shows the plan, then asks" in screen.text and "Backup" not in screen.text, (
-            "there is no such action here"
-        )
+        seen = screen.text
+        await screen.press("G")
+        await screen.settle()
+        seen += screen.text
+        assert "Deploy: shows the plan, then asks" in seen
+        assert "Backup" not in seen, "there is no such action here"
         await screen.press("escape")
         assert screen.app.screen is screen.main
+
+
+async def test_help_begins_with_the_keys_that_are_live_where_the_focus_is(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("4", "question_mark")
+        await screen.until(lambda: "Failed jobs pane" in screen.text)
+        lines = [line for line in screen.text.splitlines() if "Keys" in line or "Failed jobs pane" in line]
+        assert "Keys" in lines[0] and "Failed jobs pane" in lines[1]
+        await screen.press("escape", "6", "question_mark")
+        await screen.until(lambda: "Logs pane" in screen.text)
+
+
+async def test_the_palette_begins_with_the_actions(world: FakeWorld) -> None:
+    async with driven(world) as screen:
+        await screen.press("4")
+        titles = [title for title, _, _ in entries(screen.main)]
+        assert titles[:3] == ["deploy  (D)", "rollback  (R)", "cleanup  (C)"]
+        assert titles[3].startswith("Failed jobs pane: ")
 
 
 async def test_the_palette_runs_what_it_finds(world: FakeWorld) -> None:

@@ -46,8 +46,8 @@ async def test_a_group_that_may_be_larger_says_so_and_r_takes_exactly_the_seen_o
         assert [row(screen, n)[0] for n in (0, 1)] == ["≥70", "≥28"]
         await screen.press("j", "r")
         await screen.until(lambda: isinstance(screen.app.screen, BriefConfirm))
-        await screen.until(lambda: "retry 28 of the newest 100; older ones of this cause stay" in screen.text)
-        assert "00000000, 00000001" in screen.text and "and 22 more" in screen.text
+        await screen.until(lambda: "retry 28 failed jobs of the newest 100" in screen.text)
+        assert "00000000, 00000001" in screen.text and "and 23 more" in screen.text
         world.clock.advance(3)
         await screen.press(*"production", "enter")
         await screen.until(lambda: world.runs.started)
@@ -58,7 +58,7 @@ async def test_the_same_stands_on_the_smallest_screen(world: FakeWorld) -> None:
     async with driven(world, (80, 24)) as screen:
         await screen.press("4", "j", "x")
         await screen.until(lambda: isinstance(screen.app.screen, BriefConfirm))
-        await screen.until(lambda: "forget 28 of the newest 100; older ones of this cause stay" in screen.text)
+        await screen.until(lambda: "forget 28 failed jobs of the newest 100" in screen.text)
 
 
 async def test_where_all_were_looked_at_the_numbers_are_exact(world: FakeWorld) -> None:

@@ -25,7 +25,7 @@ async def test_deploy_watch_and_tail_stand_on_one_screen(world: FakeWorld) -> No
     async with driven(world) as screen:
         await screen.press("0")
         await screen.settle()
-        for shown in ("0 Run  42", "ok  0:31", "running 0:09", "Migrating:", "lock held", "2/7"):
+        for shown in ("0 Run  42", "ok  0:31", "running 0:09", "Migrating:", "lock held", "2/8"):
             assert shown in screen.text
         for pane in ("2 Queues", "3 Health", "6 Logs", "bulk-actions", "database"):
             assert pane in screen.text
@@ -67,7 +67,7 @@ async def test_the_end_is_told_with_what_it_offers(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("0")
         world.runs.add(run, EventKind.GATE_SAMPLED, probe="mail", status="failed")
-        await screen.until(lambda: "gate 0:00 of 2:00  mail failed" in screen.text)
+        await screen.until(lambda: "gate 0:00/2:00  mail failed" in screen.text)
         world.runs.add(
             run, EventKind.RUN_FINISHED, outcome="failed", detail="mail failed three times", offers=["rollback"]
         )
@@ -282,6 +282,6 @@ async def test_the_gate_counts_its_time(world: FakeWorld) -> None:
     async with driven(world) as screen:
         await screen.press("0")
         world.runs.add(run, EventKind.GATE_SAMPLED, probe="/up", status="ok")
-        await screen.until(lambda: "gate 0:00 of 2:00  /up ok" in screen.text)
+        await screen.until(lambda: "gate 0:00/2:00  /up ok" in screen.text)
         world.clock.advance(67)
-        await screen.until(lambda: "gate 1:07 of 2:00  /up ok" in screen.text)
+        await screen.until(lambda: "gate 1:07/2:00  /up ok" in screen.text)

@@ -26,6 +26,23 @@ async def test_80_by_24_shows_one_pane_and_a_line_for_each_other(world: FakeWorl
         assert "PROTECTED" in lines[0] and "production" in lines[0]
 
 
+@pytest.mark.parametrize("window", [False, True])
+async def test_the_banner_keeps_release_protection_and_operator_at_80_columns(world: FakeWorld, window: bool) -> None:
+    if window:
+        world.windows.open("production")
+    async with driven(world, (80, 24)) as screen:
+        line = screen.text.splitlines()[0]
+        for words in (
+            "PROTECTED",
+            "production",
+            "20261121-3",
+            "window 15:00" if window else "read-only",
+            "ops1",
+            "▲ 4",
+        ):
+            assert words in line, line
+
+
 async def test_summaries_are_live_too(world: FakeWorld) -> None:
     async with driven(world, (80, 24)) as screen:
         await screen.press("4")

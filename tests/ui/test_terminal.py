@@ -66,7 +66,8 @@ def test_only_y_writes_to_the_clipboard() -> None:
     with program("quiet") as terminal:
         terminal.wait_for(READY)
         terminal.press("2", "j", "y")
-        terminal.wait_for("copied")
+        terminal.wait_for("sent")
+        assert "copied" not in terminal.text
         sent = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", terminal.output)
         assert len(sent) == 1
         terminal.press("q")

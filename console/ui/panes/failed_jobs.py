@@ -20,9 +20,18 @@ from console.domain.failures import FailedDetail, FailedPage, FailedSummary
 from console.domain.untrusted import harmless
 from console.errors import OpsconsoleError
 from console.present.detail import failed_lines
-from console.present.failed_rows import FAILED_COLUMNS, GROUP_COLUMNS, failed_rows, group_key, group_rows, short_class
+from console.present.failed_rows import (
+    CAUSE,
+    FAILED_COLUMNS,
+    GROUP_COLUMNS,
+    failed_rows,
+    group_key,
+    group_rows,
+    short_class,
+)
+from console.present.frozen_jobs import Frozen, frozen_lines
 from console.present.readings import Freshness, freshness, snapshots
-from console.present.text import age, count, counted, plural
+from console.present.text import age, count, counted
 from console.present.unread import unread
 from console.services.container import Services
 from console.ui.commands import bindings
@@ -56,6 +65,7 @@ class FailedJobsPane(TablePane):
         self._loading = False
         self._looking = False
         self._seen_at = 0.0
+        self._total: Count | None = None
 
     def compose(self) -> ComposeResult:
         """One table."""
@@ -66,6 +76,7 @@ class FailedJobsPane(TablePane):
         super().attach(attached)
         self._loaded = LoadedJobs()
         self._loading = self._looking = False
+        self._total = None
         self.expecting = 0
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -81,6 +92,7 @@ class FailedJobsPane(TablePane):
         self.table.say(*self.empty_words(unread(found), waiting=fresh.waiting))
         if summary is not None:
             self._loaded.take(summary.page)
+            self._total = summary.page.count
         jobs = self._loaded.jobs
         rows = group_rows(self._loaded.groups, now) if self.grouped else failed_rows(jobs, now)
         if self._loaded.older:
@@ -142,7 +154,8 @@ class FailedJobsPane(TablePane):
             return
         if self._loaded.is_full:
             listed = count(len(self._loaded.jobs))
-            told = f"the newest {listed} are listed here; opsconsole failed list goes on below them"
+            command = self.attached.command(f"failed list -e {self.attached.environment.name}")
+            told = f"the newest {listed} are listed here; {command} goes on below them"
             self.post_message(NoticeGiven(told))
             return
         self._loading = True
@@ -183,16 +196,38 @@ class FailedJobsPane(TablePane):
         if not ids:
             self.post_message(NoticeGiven("no failed job under the cursor", "warning"))
             return
-        named = ", ".join(harmless(id)[:8] for id in ids[:6]) + (f" and {len(ids) - 6} more" if len(ids) > 6 else "")
-        what = f"{action} {plural(len(ids), 'failed job')}: {named}"
-        if self.grouped and self._loaded.next is not None:
-            newest = count(len(self._loaded.jobs))
-            what = f"{action} {len(ids)} of the newest {newest}; older ones of this cause stay\n{named}"
         params: dict[str, Json] = {"ids": list(ids)}
-        model = self.table.model
+        model, table = self.table.model, self.table
         changed_at = None if model.marked else model.moved_at
-        self.post_message(ActionChosen(action, params, brief=True, what=what, changed_at=changed_at))
-        self.table.clear_marks()
+        # A question that is cancelled or refused must not cost the marks that led to it.
+        marked = model.marked
+        what = "\n".join(self._what(action, ids))
+        started = partial(table.unmark, marked)
+        self.post_message(ActionChosen(action, params, brief=True, what=what, changed_at=changed_at, started=started))
+
+    def _what(self, action: str, ids: tuple[str, ...]) -> list[str]:
+        """The frozen set in words: how many, which, what stays behind and, of a forget, where the rows are kept."""
+        if self.attached is None:
+            return []
+        services = self.attached.services
+        groups = {group_key(each): each for each in self._loaded.groups} if self.grouped else {}
+        shown = {row.key: row.cells[CAUSE].text for row in self.table.model.chosen if row.key in groups}
+        wanted = set(ids)
+        frozen = Frozen(
+            action=action,
+            jobs=tuple(job for job in self._loaded.jobs if job.name in wanted),
+            causes={name: words for key, words in shown.items() for name in groups[key].names},
+            loaded=len(self._loaded.jobs) if self.grouped and self._loaded.next is not None else 0,
+            others=self._others(len(ids)),
+            archives=harmless(str(services.archives)),
+        )
+        return frozen_lines(frozen, services.clock.now())
+
+    def _others(self, chosen: int) -> str:
+        """How many other failed jobs there are; empty when nobody knows."""
+        if self._total is None or self._total.number < chosen:
+            return ""
+        return counted(replace(self._total, number=self._total.number - chosen))
 
     def frozen(self) -> tuple[str, ...]:
         """The ids a command acts on now: of the marked rows, else of the current one; a group stands for its jobs."""
@@ -240,4 +275,4 @@ class FailedJobsPane(TablePane):
         if self.attached is None:
             return ""
         ids = " ".join(self.frozen())
-        return f"opsconsole failed retry -e {self.attached.environment.name} {ids}".rstrip()
+        return self.attached.command(f"failed retry -e {self.attached.environment.name} {ids}".rstrip())

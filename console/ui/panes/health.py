@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
@@ -14,7 +15,7 @@ from console.domain.health import ProbeReading, ProbeResult, Status
 from console.domain.maintenance import MaintenanceReading
 from console.domain.untrusted import harmless
 from console.present import text
-from console.present.health_rows import HEALTH_COLUMNS, health_rows, probe_key, probe_lines
+from console.present.health_rows import HEALTH_COLUMNS, gate_rows, health_rows, probe_key, probe_lines
 from console.present.readings import freshness, snapshots
 from console.present.unread import unread
 from console.services.container import Services
@@ -22,6 +23,9 @@ from console.ui.messages import DetailOpened
 from console.ui.pane import Attached
 from console.ui.table_pane import TablePane
 from console.ui.widgets.record_table import RecordTable
+
+if TYPE_CHECKING:
+    from console.domain.snapshot import Key
 
 
 class HealthPane(TablePane):
@@ -31,7 +35,7 @@ class HealthPane(TablePane):
     NAME = "health"
     TITLE = "Health"
     SLOT = "right"
-    KINDS = frozenset({"source"})
+    KINDS = frozenset({"source", "run"})
     COMMAND = "health"
     READS = (ProbeReading, MaintenanceReading)
     EMPTY = "no probes: add health: [/up] to this environment"
@@ -53,6 +57,10 @@ class HealthPane(TablePane):
         self._since.clear()
         self._seen = None
 
+    def concerns(self, key: Key) -> bool:
+        """News of a run as well: its gate may be looking."""
+        return key[0] == "run" or super().concerns(key)
+
     def refresh_from(self, services: Services) -> None:
         """Shows the newest answers."""
         if self.attached is None:
@@ -70,7 +78,9 @@ class HealthPane(TablePane):
         waiting = fresh.waiting and bool(self.attached.environment.health)
         self.table.say(*self.empty_words(unread(found), waiting=waiting))
         down = _down(services, self.attached.environment.name)
-        self.table.show(health_rows(reading, since, now, self._curves, down=down), mono=mono, stale=fresh.stale)
+        rows = health_rows(reading, since, now, self._curves, down=down)
+        gate = gate_rows(services.runs.current(self.attached.environment.name), now)
+        self.table.show((*gate, *rows), mono=mono, stale=fresh.stale)
         self.show_border(
             note=text.age(fresh.age) if reading else "",
             error=fresh.error,

@@ -181,9 +181,8 @@ class LogsPane(Pane):
         if self.attached is None:
             return ""
         level = self.view.window.where.level
-        return f"opsconsole logs -e {self.attached.environment.name} --follow" + (
-            f" --level {level.name.lower()}" if level else ""
-        )
+        least = f" --level {level.name.lower()}" if level else ""
+        return self.attached.command(f"logs -e {self.attached.environment.name} --follow{least}")
 
     def go_back(self) -> bool:
         """Leaves the filter."""

@@ -23,6 +23,7 @@ from console.present.run_end import ending_lines
 from console.present.run_rows import (
     gate_line,
     output_lines,
+    progress_words,
     result_lines,
     run_columns,
     run_rows,
@@ -171,7 +172,7 @@ class RunDrawer(Pane):
         )
         word, state = run_state(view)
         self.show_summary(
-            (f"{view.run} {harmless(view.action)} ", ""), (word, state), (f"  {view.done}/{len(view.steps)}", "dim")
+            (f"{view.run} {harmless(view.action)} ", ""), (word, state), (f"  {progress_words(view, now)}", "dim")
         )
         self.set_class(view.state is RunState.FINISHED and view.outcome is Outcome.OK, "-over")
         self.set_class(view.state is RunState.FINISHED and view.outcome is not Outcome.OK, "-bad")
@@ -206,7 +207,7 @@ class RunDrawer(Pane):
         here = self._run if self._wanted is None else self._wanted
         place = runs.index(here) + step if here in runs else len(runs)
         if place < 0:
-            self._say("no older run at hand: opsconsole runs list", "warning")
+            self._say(f"no older run at hand: {self.attached.command('runs list')}", "warning")
             return
         self._chosen = place < len(runs)
         wanted = runs[place] if self._chosen else None
@@ -297,7 +298,7 @@ class RunDrawer(Pane):
             host: (runs.output(view.run, step.name, host, last=_WHOLE), runs.output_size(view.run, step.name, host))
             for host in step.hosts
         }
-        lines = output_lines(view.run, step, outputs)
+        lines = output_lines(step, outputs, self.attached.command(f"runs attach {view.run}"))
         self.post_message(DetailOpened(f"run {view.run} · {harmless(step.name)}", lines))
 
     def on_record_table_opened(self) -> None:
@@ -336,7 +337,7 @@ class RunDrawer(Pane):
 
     def copy_command(self) -> str:
         """How to see this run on the command line."""
-        return f"opsconsole runs show {self.view.run}" if self.view else ""
+        return self.attached.command(f"runs show {self.view.run}") if self.attached and self.view else ""
 
 
 def _abandoned(view: RunView) -> bool:

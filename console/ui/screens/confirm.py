@@ -22,11 +22,16 @@ from console.domain.untrusted import harmless
 from console.present.run_rows import plan_lines
 from console.ui.commands import bindings
 from console.ui.screens.small import fit
+from console.ui.widgets.draw import wrap
 from console.ui.widgets.name_field import NameField
 from console.ui.widgets.status_bar import Piece, StatusBar
 from console.ui.widgets.text_view import TextView
 
 _REFUSED = "Type it key by key: what is pasted, or comes too fast, is not taken here."
+_BESIDE = 14
+"""Columns of the screen that the brief form leaves beside its text."""
+_LINES = 12
+"""The most lines of the brief form's text; more of them scroll."""
 PAUSE = 2.0
 """Seconds between the plan standing on the screen and the first moment it can be confirmed."""
 
@@ -170,7 +175,8 @@ class BriefConfirm(PlanQuestion):
             first, *more = self.what.split("\n")
             lines = [((harmless(first), "bold"),), *(((harmless(each), ""),) for each in more), *_commands(plan)]
             view = TextView(lines)
-            view.styles.height = min(len(lines), 8)
+            width = max(20, self.app.size.width - _BESIDE)
+            view.styles.height = min(sum(len(wrap(line, width)) for line in lines), _LINES)
             view.can_focus = False
             yield view
             yield StatusBar(id="said")

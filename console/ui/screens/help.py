@@ -5,7 +5,7 @@ Owns the layout of help. Must not declare a key.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,10 +20,13 @@ from console.ui.commands import bindings
 from console.ui.widgets.text_view import TextView
 
 
-def help_lines(width: int, actions: Collection[str]) -> tuple[Line, ...]:
-    """The table as lines; in two columns from 100 characters. Keys of actions other than `actions` are left out."""
+def help_lines(width: int, actions: Collection[str], first: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The table as lines; in two columns from 100 characters. Keys of actions other than `actions` are left out; the
+    places `first` stand before the others."""
     blocks: list[list[Line]] = []
-    for where, heading in places().items():
+    found = places()
+    for where in (*first, *(each for each in found if each not in first)):
+        heading = found[where]
         rows = [row for row in commands_of(where) if not row.production or row.production in actions]
         if not rows:
             continue
@@ -59,9 +62,10 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("help")]
 
-    def __init__(self, actions: Collection[str]) -> None:
+    def __init__(self, actions: Collection[str], first: Sequence[str] = ()) -> None:
         super().__init__()
         self._actions = frozenset(actions)
+        self._first = tuple(first)
 
     def compose(self) -> ComposeResult:
         """One bordered text."""
@@ -73,7 +77,7 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Lays the columns out for this width."""
         view = self.query_one(TextView)
-        self.call_after_refresh(lambda: view.show(help_lines(view.size.width - 2, self._actions)))
+        self.call_after_refresh(lambda: view.show(help_lines(view.size.width - 2, self._actions, self._first)))
 
     def action_close(self) -> None:
         self.dismiss(None)

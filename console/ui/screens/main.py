@@ -6,6 +6,7 @@ acting (ui.action_flow does) nor read values for a pane.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +23,7 @@ from console.ui.action_flow import ActionFlow
 from console.ui.ahead import TypeAheadMarker
 from console.ui.banner import starting
 from console.ui.bridge import Bridge, KeyPublished
+from console.ui.clipboard import Clipboard
 from console.ui.command_index import commands_of
 from console.ui.commands import bound
 from console.ui.environment_switch import EnvironmentSwitch
@@ -55,18 +57,20 @@ class MainScreen(Screen[None]):
     def __init__(
         self,
         bridge: Bridge,
+        write: Callable[[str], None],
         *,
-        copy: Callable[[str], None],
         painted: Callable[[], None],
         themes: tuple[str, ...],
+        command: Callable[[str], str] = "opsconsole {}".format,
     ) -> None:
         super().__init__()
         # The application's breakpoints are for dialogs; here they would only make Textual style every widget twice.
         self.HORIZONTAL_BREAKPOINTS = []
         self.bridge = bridge
         self._painted = painted
-        self.copy = copy
+        self.clipboard = Clipboard(write, lambda text, state: self.post_message(NoticeGiven(text, state)), os.environ)
         self.themes = themes
+        self._command = command
         self.services: Services | None = None
         self.switch: EnvironmentSwitch | None = None
         self.environment: Environment | None = None
@@ -107,7 +111,7 @@ class MainScreen(Screen[None]):
         """Takes the services and shows the first environment."""
         self.services = services
         self.bridge.connect(services.background)
-        self.switch = EnvironmentSwitch(services, self.bridge, self.panes)
+        self.switch = EnvironmentSwitch(services, self.bridge, self.panes, self._command)
         self.acting = ActionFlow(self, services, self.bridge)
         self.select(services.environments[0].name)
 
@@ -241,7 +245,7 @@ class MainScreen(Screen[None]):
     def _detail(self, message: DetailOpened) -> None:
         from console.ui.screens.detail import DetailScreen
 
-        self.app.push_screen(DetailScreen(message.title, message.lines, self.copy))
+        self.app.push_screen(DetailScreen(message.title, message.lines, self.app.copy_to_clipboard))
 
     @on(TextAsked)
     def _asked(self, message: TextAsked) -> None:

@@ -6,7 +6,7 @@ Owns what of the table is painted again, and its keys. Must not know what a row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -98,6 +98,14 @@ class RecordTable(Drawn, can_focus=True):
         """Takes every mark away."""
         if self.model.marked:
             self.model.marked = frozenset()
+            self.refresh()
+            self.post_message(self.Changed())
+
+    def unmark(self, keys: Collection[str]) -> None:
+        """Takes the marks of these keys away; others, made meanwhile, stay."""
+        before = self.model.marked
+        self.model.marked = before.difference(keys)
+        if self.model.marked != before:
             self.refresh()
             self.post_message(self.Changed())
 
