@@ -234,23 +234,22 @@ def _from_options(host: Host, ssh: _SshOptions) -> Destination:
 def _refuse(name: str, ssh: _SshOptions) -> None:
     """UsageError for an option without which `ssh` would go elsewhere, or not at all."""
 
-    def refuse(option: str, why: str, instead: str) -> None:
+    def refuse(option: str, why: str, instead: str, *, followed_by_ssh: bool = True) -> None:
         raise UsageError(
             f"{name}: the ssh configuration of {ssh.alias} says {option}, {why}",
             done="Nothing was connected.",
-            fix=another_way(instead),
+            fix=another_way(instead) if followed_by_ssh else instead,
         )
 
     for option in ("ProxyJump", "ProxyCommand"):
         if ssh.first(option.lower()).lower() not in _NONE:
             refuse(option, "which cannot be followed here", "State an address of the host that is reachable from here.")
-    methods = ssh.first("preferredauthentications", "publickey").split(",")
+    # Neither these nor SessionType leave a way in for ssh itself, where nobody can be asked.
+    methods, keys = ssh.first("preferredauthentications", "publickey").split(","), "and the console signs in by keys"
     if "publickey" not in methods:
-        refuse("PreferredAuthentications without publickey", "and the console signs in by keys", "Add publickey to it.")
+        refuse("PreferredAuthentications without publickey", keys, "Add publickey to it.", followed_by_ssh=False)
     if ssh.first("pubkeyauthentication", "yes") in _NO:
-        refuse(
-            "PubkeyAuthentication no", "and the console signs in by keys", "Set PubkeyAuthentication yes for this host."
-        )
+        refuse("PubkeyAuthentication no", keys, "Set PubkeyAuthentication yes for this host.", followed_by_ssh=False)
     if ssh.first("knownhostscommand").lower() not in _NONE:
         refuse(
             "KnownHostsCommand",
@@ -264,7 +263,8 @@ def _refuse(name: str, ssh: _SshOptions) -> None:
     if ssh.first("remotecommand").lower() not in _NONE:
         refuse("RemoteCommand", "which leaves no room for another", "Set RemoteCommand none for this host.")
     if ssh.first("sessiontype", "default") != "default":
-        refuse("SessionType", "by which no command can be run", "Set SessionType default for this host.")
+        why = "by which no command can be run"
+        refuse("SessionType", why, "Set SessionType default for this host.", followed_by_ssh=False)
 
 
 def _is_address(text: str) -> bool:

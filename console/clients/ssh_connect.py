@@ -164,13 +164,16 @@ def _judge(destination: Destination, transport: Transport, known: KnownHosts, ki
         if not trusting:
             raise
         what = f"{error.what} ({' and '.join(trusting)} may let ssh in, but not the console)"
-        raise HostKeyError(what, done=error.done, fix=another_way(error.fix)) from error
+        # No transport lets a host in because its address is this machine's.
+        others = trusting != [_LOCAL]
+        raise HostKeyError(what, done=error.done, fix=another_way(error.fix) if others else error.fix) from error
     address = str(transport.getpeername()[0])
     if destination.check_ip and not ip_address(address).is_loopback and address != destination.address:
         known.judge_address(address, destination.port, blob, label=label)
 
 
-_TRUSTING = ("NoHostAuthenticationForLocalhost", "VerifyHostKeyDNS")
+_LOCAL = "NoHostAuthenticationForLocalhost"
+_TRUSTING = (_LOCAL, "VerifyHostKeyDNS")
 
 
 def _as_ssh_is_shown(destination: Destination, transport: Transport, known: KnownHosts, label: str) -> None:

@@ -57,7 +57,7 @@ def situations(world: World, name: Name) -> dict[str, Situation]:
     found = {
         **_keys(n, ed, ec, rsa, wrong, wrong_ec, wrong_rsa),
         **_forms(n, bare, ed, wrong),
-        **_written(n, ed, rsa),
+        **_written(n, ed, ec, rsa),
         **_revoked(world, n, ed, rsa),
         **_authorities(world, n, ed, wrong),
     }
@@ -111,7 +111,7 @@ def _forms(n: str, bare: str, ed: str, wrong: str) -> _Found:
     }
 
 
-def _written(n: str, ed: str, rsa: str) -> _Found:
+def _written(n: str, ed: str, ec: str, rsa: str) -> _Found:
     kind, key = ed.split()
     rsa_key = rsa.split()[1]
     return {
@@ -125,7 +125,7 @@ def _written(n: str, ed: str, rsa: str) -> _Found:
         "no newline": f"{n} {ed}",
         "cut": f"{n} {kind} {key[:-4]}\n",
         "longer": f"{n} {kind} {key}AAAA\n",
-        "slop": f"{n} {_sloppy(rsa)}\n",
+        "slop": f"{n} {_sloppy(ec)}\n",
         "no key": f"{n} {kind}\n",
         "signature's word": f"{n} rsa-sha2-512 {rsa_key}\n",
         "short word": f"{n} ED25519 {key}\n",
