@@ -20,6 +20,8 @@ COLUMNS = (
     Column("word", "", priority=3),
     Column("at", "", right=True, priority=4),
 )
+ITEM = 1
+"""The place of an item's words in a row."""
 
 _STATES = {
     "open": (text.OPEN, "", ""),

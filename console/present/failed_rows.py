@@ -15,22 +15,22 @@ from console.present import text
 from console.present.table import Cell, Column, Row
 
 FAILED_COLUMNS = (
-    Column("when", "when", right=True, width=4),
     Column("job", "job", width=12, most=32),
     Column("cause", "cause", grow=True, width=12),
+    Column("when", "when", right=True, width=4),
     Column("queue", "queue", most=16, priority=1),
     Column("connection", "connection", most=12, priority=3),
     Column("uuid", "uuid", most=9, priority=2),
 )
 
 GROUP_COLUMNS = (
-    Column("count", "count", right=True, width=5),
     Column("job", "job", width=12, most=32),
     Column("cause", "cause", grow=True, width=12),
+    Column("count", "count", right=True, width=5),
     Column("last", "last", right=True, width=4),
-    Column("first", "since", right=True, width=5, priority=1),
+    Column("first", "since", right=True, width=5, priority=2),
 )
-CAUSE = 2
+CAUSE = 1
 """The place of the cause in both."""
 
 
@@ -51,9 +51,9 @@ def failed_rows(jobs: Sequence[FailedJob], now: datetime) -> tuple[Row, ...]:
         Row(
             job.name,
             (
-                _ago(job.failed_at, now),
                 Cell(short_class(job.job.show(200))),
                 Cell(cause(job)),
+                _ago(job.failed_at, now),
                 Cell(harmless(job.queue), "dim"),
                 Cell(harmless(job.connection), "dim"),
                 Cell(harmless(job.name)[:8], "dim"),
@@ -83,9 +83,9 @@ def group_rows(groups: Sequence[FailedGroup], now: datetime) -> tuple[Row, ...]:
             Row(
                 group_key(group),
                 (
-                    Cell(text.counted(group.counted), "error" if fresh else "", sort=float(group.count)),
                     Cell(short_class(group.job.show(200))),
                     Cell(shown),
+                    Cell(text.counted(group.counted), "error" if fresh else "", sort=float(group.count)),
                     _ago(group.last_seen, now),
                     Cell(first.text, "warning" if fresh else "dim", sort=first.sort),
                 ),

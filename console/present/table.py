@@ -69,8 +69,9 @@ def widths(columns: Sequence[Column], rows: Sequence[Row], measure: Measure = le
 
 
 def place(columns: Sequence[Column], wanted: Sequence[int], width: int, gap: int = 1) -> tuple[Placed, ...]:
-    """The columns that fit into `width`. Those of the highest priority go first; growing ones take the rest."""
-    shown = list(range(len(columns)))
+    """The columns that fit into `width`. Those of the highest priority go first; growing ones take the rest. A column
+    without title and contents takes no room at all, not even its gap."""
+    shown = [index for index, column in enumerate(columns) if wanted[index] or column.grow]
 
     def least(index: int, text: int = 8) -> int:
         column = columns[index]

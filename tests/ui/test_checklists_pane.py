@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from console.domain.checklists import ChecklistView, MarkKind
 from console.ui.app import ConsoleApp
 from console.ui.panes.checklists import ChecklistsPane
+from console.ui.widgets.text_view import TextView
 from tests.fakes.screen import FakeWorld, living_world, make_world
 from tests.waiting import eventually_on
 
@@ -173,3 +174,21 @@ async def test_w_ends_the_session_after_a_yes(world: FakeWorld) -> None:
         await type_words(pilot, "yes")
         await eventually_on(pilot, lambda: pane.shown is not None and pane.shown.session is None)
         await eventually_on(pilot, lambda: "0/9" in str(pane.border_title))
+
+
+async def test_an_item_that_is_cut_stands_in_full_below_the_list(world: FakeWorld) -> None:
+    long = "Everybody who must know has been told, with the hour and the way back"
+    found = view(world)
+    items = tuple(
+        replace(walked, item=replace(walked.item, text=long)) if walked.state == "open" else walked
+        for walked in found.items
+    )
+    world.checklists.views["production", "deploy"] = replace(found, items=items)
+    async with shown(world) as (pilot, pane):
+        whole = pane.query_one(TextView)
+        await eventually_on(pilot, lambda: whole.display and whole.text == f"▶ {long}")
+        assert whole.size.height == 3
+        await pilot.press("g")
+        await eventually_on(pilot, lambda: not whole.display)
+        await pilot.press("1")
+        await eventually_on(pilot, lambda: whole.display and whole.text == f"▶ {long}")

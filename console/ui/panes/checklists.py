@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -15,14 +16,16 @@ from console.domain.checklists import ChecklistView, MarkKind
 from console.domain.snapshot import Snapshot
 from console.domain.untrusted import elide, harmless
 from console.errors import OpsconsoleError
-from console.present.checklist import COLUMNS, checklist_rows, item_lines, progress
+from console.present.checklist import COLUMNS, ITEM, checklist_rows, item_lines, progress
 from console.present.text import plural
 from console.services.container import Services
 from console.ui.commands import bindings
 from console.ui.messages import DetailOpened, NoticeGiven, TextAsked
 from console.ui.pane import Attached
 from console.ui.table_pane import TablePane
+from console.ui.widgets.draw import wrap
 from console.ui.widgets.record_table import RecordTable
+from console.ui.widgets.text_view import TextView
 
 _PAST = {
     MarkKind.TICK: "ticked",
@@ -31,6 +34,10 @@ _PAST = {
     MarkKind.REOPEN: "opened again",
     MarkKind.NOTE: "noted",
 }
+
+
+_WHOLE_LINES = 4
+"""The most lines below the table that an item may take."""
 
 
 class ChecklistsPane(TablePane):
@@ -54,8 +61,11 @@ class ChecklistsPane(TablePane):
         self._again = False
 
     def compose(self) -> ComposeResult:
-        """One table without a header."""
+        """One table without a header, and below it the whole words of an item that is cut."""
         yield RecordTable(COLUMNS, empty="reading …", header=False, sortable=False)
+        whole = TextView()
+        whole.can_focus = whole.display = False
+        yield whole
 
     def attach(self, attached: Attached) -> None:
         """Shows another environment: its first checklist, with the cursor on the next open item."""
@@ -111,6 +121,23 @@ class ChecklistsPane(TablePane):
             following = next((walked.item.id for walked in view.items if walked.state == "open"), "")
             self.table.go_to(following)
         self._say(view)
+        self._show_whole()
+
+    def _show_whole(self) -> None:
+        """The item under the cursor in full, where its row has no room for it; without the focus the one to do next."""
+        whole, model = self.query_one(TextView), self.table.model
+        following = next((w.item.id for w in self.shown.items if w.state == "open"), "") if self.shown else ""
+        current = model.current if self.table.has_focus else next((r for r in model.rows if r.key == following), None)
+        whole.display = current is not None and cell_len(current.cells[ITEM].text) > self.table.room(ITEM)
+        if current is not None and whole.display:
+            glyph, item = current.cells[0], current.cells[ITEM]
+            line = ((f"{glyph.text} ", glyph.state), (item.text, item.state))
+            whole.styles.height = min(_WHOLE_LINES, len(wrap(line, max(1, self.table.size.width - 2))))
+            whole.show([line])
+
+    def on_record_table_moved(self) -> None:
+        """Another item, the focus or the size."""
+        self._show_whole()
 
     def _say(self, view: ChecklistView) -> None:
         failed = sum(walked.state == "failed" for walked in view.items)

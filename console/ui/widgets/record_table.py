@@ -39,6 +39,10 @@ class RecordTable(Drawn, can_focus=True):
     class ReachedEnd(Message):
         """The cursor has come to the last row."""
 
+    class Moved(Message):
+        """The cursor stands on another row by the operator's hand, or the table has another size or gained or lost the
+        focus: what is told of the current row beside the table may be another thing."""
+
     class Changed(Message):
         """The filter, the order or the marks have changed by the operator's hand."""
 
@@ -66,6 +70,10 @@ class RecordTable(Drawn, can_focus=True):
             self._empty = (text, state)
             if not self.model.rows:
                 self.refresh()
+
+    def room(self, index: int) -> int:
+        """How wide a column is now; 0 when it has no place."""
+        return next((each.width for each in self._painter.placed if each.index == index), 0)
 
     def show(self, rows: Sequence[Row], *, mono: float = 0.0, stale: bool = False) -> None:
         """Shows these rows. Cursor and scroll stay on their keys; marks of rows that went are dropped."""
@@ -166,6 +174,7 @@ class RecordTable(Drawn, can_focus=True):
         else:
             self._refresh_line(before)
             self._refresh_line(at)
+        self.post_message(self.Moved())
         if at == len(self.model.rows) - 1:
             self.post_message(self.ReachedEnd())
 
@@ -221,11 +230,13 @@ class RecordTable(Drawn, can_focus=True):
         self.model.scroll_in()
         self._painter.lay_out(self.model.all)
         self.refresh()
+        self.post_message(self.Moved())
 
     @on(events.Focus)
     @on(events.Blur)
     def _focus_changed(self) -> None:
         self._refresh_line(self.model.at)
+        self.post_message(self.Moved())
 
     @on(events.MouseScrollDown)
     @on(events.MouseScrollUp)
