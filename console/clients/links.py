@@ -82,6 +82,10 @@ class Link(ABC):
     def alive(self) -> bool:
         """Whether the link is up as far as is known, at once."""
 
+    def answers(self) -> bool:
+        """Whether the link is up, asked where that can be asked."""
+        return self.alive()
+
     @abstractmethod
     def lost(self) -> str:
         """Why it is down."""

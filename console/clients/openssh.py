@@ -72,7 +72,10 @@ class Destination:
 
 def another_way(instead: str) -> str:
     """What to do about an option that this transport cannot follow: this sentence, or the system's own `ssh`."""
-    return instead
+    return (
+        "Set `transport: openssh` for this host in the console's configuration: the system's ssh can. "
+        f"Otherwise: {instead}"
+    )
 
 
 def resolve(host: Host, ssh_config: str = "") -> Destination:

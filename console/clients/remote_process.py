@@ -32,11 +32,12 @@ FIRST_LINE = f"{_FIRST}\n".encode()
 def prefaced(command: str) -> str:
     """The remote command that runs `command`, a line of sh without single quotes around, once its stdin is known to be
     whole: an account's .bashrc may have printed something before, and may have read from it. The mark tells where the
-    output begins. Any login shell can read it.
+    output begins; before it stands which process it is (`/proc/PID/stat`), for a transport that cannot end a command by
+    itself. Any login shell can read it.
     """
     return "exec /bin/sh -c " + shlex.quote(
         f'IFS= read -r l; [ "$l" = "{_FIRST}" ] || {{ printf "\\036opsconsole: no first line\\036\\n"; exit 97; }}; '
-        f'printf "\\036opsconsole\\036\\n"; {command}'
+        f'{{ IFS= read -r l </proc/$$/stat; }} 2>/dev/null; printf "\\036%s\\036opsconsole\\036\\n" "$l"; {command}'
     )
 
 
@@ -120,10 +121,14 @@ class RemoteProcess(ABC):
         noise, mark, rest = data.partition(MARK)
         if mark:
             self._before, self._complaints = None, b""
+            self._begun(noise)
             return rest
         self._before = noise
         self._complaints = (self._complaints + complaints)[:_QUOTED]
         return b""
+
+    def _begun(self, before: bytes) -> None:  # noqa: B027 - most transports have no use for it
+        """Called once, with what came before the mark."""
 
     @property
     def preface(self) -> str | None:

@@ -93,6 +93,9 @@ class HostModel(Section):
     """What it is for. `primary` holds the deploy lock and runs what must run once; the others are your own words."""
     path: Absolute | None = None
     """Where the application lies on this host, when that differs from `app.path`."""
+    transport: Literal["ssh", "openssh"] = "ssh"
+    """Who connects: the console itself, or the system's `ssh` (`openssh`), for what only that can: jump hosts and other
+    proxies, FIDO keys, Kerberos, certificates, further ciphers. It asks for nothing, and takes no unknown host."""
 
 
 class SourceModel(Section):

@@ -27,7 +27,17 @@ from console.config.model import (
 from console.config.paths import absence, from_base
 from console.config.secrets import Reference, anchored, parse_reference
 from console.domain.documents import Json, digest
-from console.domain.environment import AppSpec, CodeSource, Environment, Host, Identity, Layout, SshTarget, Tier
+from console.domain.environment import (
+    AppSpec,
+    CodeSource,
+    Environment,
+    Host,
+    Identity,
+    Layout,
+    SshTarget,
+    Tier,
+    TransportKind,
+)
 from console.domain.health import ProbeSpec
 
 Complaint = tuple[tuple[object, ...], str]
@@ -170,7 +180,13 @@ def _app(app: AppModel, base: Path) -> AppSpec:
 
 
 def _host(name: str, entry: HostModel, base: Path) -> Host:
-    return Host(name=name, ssh=_ssh(entry.ssh, base), roles=tuple(entry.roles), path=entry.path or "")
+    return Host(
+        name=name,
+        ssh=_ssh(entry.ssh, base),
+        roles=tuple(entry.roles),
+        path=entry.path or "",
+        transport=TransportKind(entry.transport),
+    )
 
 
 def _ssh(ssh: SshModel, base: Path) -> SshTarget:

@@ -30,6 +30,13 @@ class Layout(StrEnum):
     IN_PLACE = "in-place"
 
 
+class TransportKind(StrEnum):
+    """Who carries what is said to a host: the console's own SSH client, or the system's `ssh` command."""
+
+    SSH = "ssh"
+    OPENSSH = "openssh"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTarget:
     """Where `ssh` goes. Either `alias` (a name or user@host for `ssh -G`), or an explicit `host`; never both."""
@@ -50,6 +57,7 @@ class Host:
     ssh: SshTarget
     roles: tuple[str, ...] = ()
     path: str = ""
+    transport: TransportKind = TransportKind.SSH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

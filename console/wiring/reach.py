@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from console.clients.names import Resolver
 from console.config import secrets
-from console.domain.environment import AppFacts, Environment, RedisTarget, SqlTarget, Via
+from console.domain.environment import AppFacts, Environment, Host, RedisTarget, SqlTarget, TransportKind, Via
 from console.domain.origins import Origin
 from console.domain.redact import Secret
 from console.errors import UnreachableError, UsageError
@@ -61,18 +61,17 @@ class LiveReach:
             known = ", ".join(entry.name for entry in self._environment.hosts)
             raise UsageError(f"{self._environment.name} has no host {host!r}; it has {known}") from None
 
-        def make() -> Shell:
-            from console.clients.ssh import SshShell
+        return self._once(self._shells, host, lambda: self._make_shell(found))
 
-            return SshShell(
-                found,
-                clock=self._clock,
-                ssh_config=self._environment.ssh_config,
-                changed=lambda: self._tell(host),
-                names=self._names,
-            )
+    def _make_shell(self, host: Host) -> Shell:
+        ssh_config, changed = self._environment.ssh_config, lambda: self._tell(host.name)
+        if host.transport is TransportKind.OPENSSH:
+            from console.clients.openssh_shell import OpensshShell
 
-        return self._once(self._shells, host, make)
+            return OpensshShell(host, clock=self._clock, ssh_config=ssh_config, changed=changed)
+        from console.clients.ssh import SshShell
+
+        return SshShell(host, clock=self._clock, ssh_config=ssh_config, changed=changed, names=self._names)
 
     def facts(self) -> AppFacts:
         """What discovery found, with the config's overrides."""

@@ -12,9 +12,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from console.clients.link_shell import LinkShell
+from console.clients.openssh_shell import OpensshShell
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
 from console.services.threads.loop import SystemClock
@@ -43,6 +46,7 @@ class Sshd:
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    transport: ClassVar[str] = "ssh"
 
     @property
     def key(self) -> Path:
@@ -139,9 +143,10 @@ class Sshd:
             known_hosts=str(known or self.known_hosts),
         )
 
-    def shell(self, *, port: int | None = None, key: Path | None = None, known: Path | None = None) -> SshShell:
-        target = self.target(port=port, key=key, known=known)
-        return SshShell(Host(name="web1", ssh=target), clock=SystemClock())
+    def shell(self, *, port: int | None = None, key: Path | None = None, known: Path | None = None) -> LinkShell:
+        """A shell over the transport that the test is run for."""
+        made = OpensshShell if self.transport == "openssh" else SshShell
+        return made(Host(name="web1", ssh=self.target(port=port, key=key, known=known)), clock=SystemClock())
 
 
 def _needed() -> None:
@@ -149,8 +154,15 @@ def _needed() -> None:
         pytest.skip("needs root and sshd")
 
 
+@pytest.fixture(params=["ssh", "openssh"])
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which transport all shells of a test have: what a server is needed for holds over each."""
+    monkeypatch.setattr(Sshd, "transport", request.param)
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+def shared_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """A server shared by tests that leave it alone."""
     _needed()
     server = Sshd(tmp_path_factory.mktemp("sshd") / "shared").prepare()
@@ -160,7 +172,13 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def sshd_alone(tmp_path: Path) -> Iterator[Sshd]:
+def sshd(shared_sshd: Sshd, transport: str) -> Sshd:
+    """The shared server."""
+    return shared_sshd
+
+
+@pytest.fixture
+def sshd_alone(tmp_path: Path, transport: str) -> Iterator[Sshd]:
     """A server for a test that stops it or kills its sessions."""
     _needed()
     server = Sshd(tmp_path / "alone").prepare()
@@ -170,7 +188,7 @@ def sshd_alone(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def shell(sshd: Sshd) -> Iterator[SshShell]:
+def shell(sshd: Sshd) -> Iterator[LinkShell]:
     """A shell on the shared server."""
     made = sshd.shell()
     yield made

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console.clients.ssh import SshShell
+from console.clients.link_shell import LinkShell
 from console.errors import (
     RemoteError,
     UnreachableError,
@@ -20,38 +20,38 @@ from tests.clients.conftest import Sshd, free_port
 from tests.waiting import eventually
 
 
-def test_a_script_runs_and_both_streams_and_the_status_come_back(shell: SshShell) -> None:
+def test_a_script_runs_and_both_streams_and_the_status_come_back(shell: LinkShell) -> None:
     done = shell.run("echo out; echo err >&2; exit 3")
     assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
     assert shell.connected()
 
 
-def test_commands_in_a_script_read_an_empty_stdin(shell: SshShell) -> None:
+def test_commands_in_a_script_read_an_empty_stdin(shell: LinkShell) -> None:
     assert shell.run('cat; read line; echo "[$line]"; echo after').stdout == b"[]\nafter\n"
 
 
-def test_the_locale_is_fixed_and_nothing_of_the_script_is_in_argv(shell: SshShell) -> None:
+def test_the_locale_is_fixed_and_nothing_of_the_script_is_in_argv(shell: LinkShell) -> None:
     done = shell.run("echo $LC_ALL; tr '\\0' ' ' < /proc/$$/cmdline")
     locale, argv = done.stdout.decode().split("\n", 1)
     assert locale == "C"
     assert argv.strip() == "/bin/sh"
 
 
-def test_a_signal_ends_a_script_without_a_status(shell: SshShell) -> None:
+def test_a_signal_ends_a_script_without_a_status(shell: LinkShell) -> None:
     assert shell.run("kill -9 $$").status is None
 
 
-def test_an_exit_status_and_bytes_are_exact(shell: SshShell) -> None:
+def test_an_exit_status_and_bytes_are_exact(shell: LinkShell) -> None:
     done = shell.run("printf 'a\\000\\377\\033b'; exit 255")
     assert (done.status, done.stdout) == (255, b"a\x00\xff\x1bb")
 
 
-def test_a_script_with_heredocs_quotes_and_comments_is_taken_as_written(shell: SshShell) -> None:
+def test_a_script_with_heredocs_quotes_and_comments_is_taken_as_written(shell: LinkShell) -> None:
     script = "cat <<'END'\n$HOME `id` }\nEND\nx='it'\"'\"'s'; echo \"$x\" # a comment"
     assert shell.run(script).stdout == b"$HOME `id` }\nit's\n"
 
 
-def test_megabytes_on_both_streams_are_drained_and_an_output_beyond_the_limit_is_no_answer(shell: SshShell) -> None:
+def test_megabytes_on_both_streams_are_drained_and_an_output_beyond_the_limit_is_no_answer(shell: LinkShell) -> None:
     done = shell.run("head -c 9000000 /dev/zero >&2; head -c 1000 /dev/zero", limit=1000)
     assert (len(done.stdout), len(done.stderr), done.status) == (1000, 1001, 0)
     with pytest.raises(RemoteError, match="printed more than 1,000 bytes") as caught:
@@ -59,7 +59,7 @@ def test_megabytes_on_both_streams_are_drained_and_an_output_beyond_the_limit_is
     assert caught.value.status == 3, "it ran to its end all the same"
 
 
-def test_a_command_that_closes_its_streams_is_waited_for(shell: SshShell) -> None:
+def test_a_command_that_closes_its_streams_is_waited_for(shell: LinkShell) -> None:
     assert shell.run("exec >&- 2>&-; sleep 0.3; exit 7").status == 7
 
 
@@ -105,13 +105,13 @@ def test_what_an_account_prints_at_login_is_not_output(tmp_path: Path, sshd: Ssh
         server.stop()
 
 
-def test_a_long_stream_is_whole(shell: SshShell) -> None:
+def test_a_long_stream_is_whole(shell: LinkShell) -> None:
     stream = shell.stream('i=0; while [ $i -lt 3000 ]; do echo "line $i of a stream that has many"; i=$((i+1)); done')
     data = b"".join(iter(lambda: stream.read(1000, timeout=5), None))
     assert data == b"".join(b"line %d of a stream that has many\n" % n for n in range(3000))
 
 
-def test_many_threads_share_one_shell(shell: SshShell) -> None:
+def test_many_threads_share_one_shell(shell: LinkShell) -> None:
     with ThreadPoolExecutor(12) as pool:
         done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))
     assert done == [f"{n}\n".encode() for n in range(48)]
@@ -119,7 +119,7 @@ def test_many_threads_share_one_shell(shell: SshShell) -> None:
     assert len(shell._links.members) <= 3
 
 
-def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshShell) -> None:
+def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: LinkShell) -> None:
     stream = shell.stream("echo one; sleep 0.3; echo two; echo noise >&2")
     assert stream.read(timeout=5) == b"one\n"
     assert stream.read(timeout=0.01) == b""
@@ -128,17 +128,17 @@ def test_a_stream_hands_over_bytes_as_they_come_and_none_at_the_end(shell: SshSh
     assert shell._links.members[0].channels == 0
 
 
-def test_a_stream_is_read_in_slices_no_longer_than_asked(shell: SshShell) -> None:
+def test_a_stream_is_read_in_slices_no_longer_than_asked(shell: LinkShell) -> None:
     stream = shell.stream("printf abcdef")
     assert [stream.read(4, 5), stream.read(4, 5), stream.read(4, 5)] == [b"abcd", b"ef", None]
 
 
-def test_a_detached_command_outlives_its_channel(shell: SshShell, tmp_path: Path) -> None:
+def test_a_detached_command_outlives_its_channel(shell: LinkShell, tmp_path: Path) -> None:
     shell.run(f"setsid sh -c 'sleep 0.3; echo done > {tmp_path}/out' >/dev/null 2>&1 </dev/null &")
     eventually((tmp_path / "out").exists)
 
 
-def test_a_file_is_put_whole_with_its_mode(shell: SshShell, tmp_path: Path) -> None:
+def test_a_file_is_put_whole_with_its_mode(shell: LinkShell, tmp_path: Path) -> None:
     path = tmp_path / "it's here"
     shell.put(str(path), [b"abc", b"\0\xff" * 100_000], mode=0o640)
     assert path.read_bytes() == b"abc" + b"\0\xff" * 100_000
@@ -146,7 +146,7 @@ def test_a_file_is_put_whole_with_its_mode(shell: SshShell, tmp_path: Path) -> N
     assert [each.name for each in tmp_path.iterdir()] == ["it's here"]
 
 
-def test_a_put_that_cannot_be_written_leaves_everything_as_it_was(shell: SshShell, tmp_path: Path) -> None:
+def test_a_put_that_cannot_be_written_leaves_everything_as_it_was(shell: LinkShell, tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match="could not be written"):
         shell.put(str(tmp_path / "no/such/file"), [b"x" * 5_000_000])
     (tmp_path / "directory").mkdir()
@@ -157,7 +157,7 @@ def test_a_put_that_cannot_be_written_leaves_everything_as_it_was(shell: SshShel
     assert [each.name for each in tmp_path.iterdir()] == ["directory"]
 
 
-def test_a_tunnel_carries_bytes_both_ways_and_ends(shell: SshShell) -> None:
+def test_a_tunnel_carries_bytes_both_ways_and_ends(shell: LinkShell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         tunnel = shell.tunnel("127.0.0.1", listener.getsockname()[1])
         peer, _ = listener.accept()
@@ -177,7 +177,7 @@ def test_a_tunnel_carries_bytes_both_ways_and_ends(shell: SshShell) -> None:
     assert shell._links.members[0].channels == 0
 
 
-def test_a_tunnel_reaches_a_unix_socket(shell: SshShell, tmp_path: Path) -> None:
+def test_a_tunnel_reaches_a_unix_socket(shell: LinkShell, tmp_path: Path) -> None:
     path = str(tmp_path / "s.sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -192,7 +192,7 @@ def test_a_tunnel_reaches_a_unix_socket(shell: SshShell, tmp_path: Path) -> None
         tunnel.close()
 
 
-def test_a_tunnel_to_nowhere_says_so(shell: SshShell) -> None:
+def test_a_tunnel_to_nowhere_says_so(shell: LinkShell) -> None:
     with pytest.raises(UnreachableError, match=r"cannot reach 127\.0\.0\.1"):
         shell.tunnel("127.0.0.1", free_port())
     assert shell.run("echo fine").stdout == b"fine\n"

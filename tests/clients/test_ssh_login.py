@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from console.clients.ssh import SshShell
+from console.clients.link_shell import LinkShell
 from console.errors import DeadlineError, UnreachableError
 from tests.clients.conftest import Sshd
 
-Account = Callable[[str], SshShell]
+Account = Callable[[str], LinkShell]
 
 
 @pytest.fixture(scope="module")
-def forced(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[Sshd]:
+def forced(tmp_path_factory: pytest.TempPathFactory, shared_sshd: Sshd) -> Iterator[Sshd]:
     """A server whose account runs `force`, a file beside its keys, whatever it is asked."""
     root = tmp_path_factory.mktemp("forced") / "host"
     server = Sshd(root, options=(f"ForceCommand exec sh {root}/force",)).prepare()
@@ -25,11 +25,11 @@ def forced(tmp_path_factory: pytest.TempPathFactory, sshd: Sshd) -> Iterator[Ssh
 
 
 @pytest.fixture
-def account(forced: Sshd) -> Iterator[Account]:
+def account(forced: Sshd, transport: str) -> Iterator[Account]:
     """A shell on an account that runs this line of sh; `$SSH_ORIGINAL_COMMAND` is what it was asked."""
-    shells: list[SshShell] = []
+    shells: list[LinkShell] = []
 
-    def make(line: str) -> SshShell:
+    def make(line: str) -> LinkShell:
         (forced.root / "force").write_text(f"{line}\n")
         shells.append(forced.shell())
         return shells[-1]
@@ -118,5 +118,6 @@ def test_an_account_for_something_else_is_an_error_that_quotes_it(account: Accou
 
 def test_an_account_that_waits_for_somebody_is_said_not_to_have_begun(account: Account) -> None:
     shell = account("echo 'Press any key'; exec sleep 60")
+    shell.connect()
     with pytest.raises(DeadlineError, match=r"did not begin within .* it said: Press any key"):
         shell.run("echo out", deadline=0.5)

@@ -11,6 +11,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from console.clients.link_shell import LinkShell
+from console.clients.openssh_shell import OpensshShell
 from console.clients.remote_process import MARK
 from console.clients.ssh import SshShell
 from console.domain.environment import Host, SshTarget
@@ -54,7 +56,8 @@ class Behaviour(paramiko.ServerInterface):
 class Server:
     """Serves each connection with one behaviour, on a port of its own."""
 
-    def __init__(self, root: Path, behaviour: Behaviour) -> None:
+    def __init__(self, root: Path, behaviour: Behaviour, transport: str) -> None:
+        self.transport = transport
         self.behaviour = behaviour
         self.key = paramiko.Ed25519Key.from_private_key_file(str(keygen(root / "host")))
         self.root = root
@@ -77,7 +80,7 @@ class Server:
             self.transports.append(transport)
             transport.start_server(event=threading.Event(), server=self.behaviour)
 
-    def shell(self) -> SshShell:
+    def shell(self) -> LinkShell:
         target = SshTarget(
             host="127.0.0.1",
             port=self.port,
@@ -85,7 +88,8 @@ class Server:
             identity_file=str(self.root / "id"),
             known_hosts=str(self.root / "known"),
         )
-        return SshShell(Host(name="web1", ssh=target), clock=SystemClock())
+        made = OpensshShell if self.transport == "openssh" else SshShell
+        return made(Host(name="web1", ssh=target), clock=SystemClock())
 
     def close(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -96,9 +100,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str) -> Iterator[Server]:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    made = Server(tmp_path, Behaviour())
+    made = Server(tmp_path, Behaviour(), transport)
     yield made
     made.close()
 
@@ -123,6 +127,7 @@ def test_an_account_for_passwords_only_says_so(server: Server) -> None:
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.parametrize("transport", ["ssh"], indirect=True)
 def test_a_second_factor_is_refused_with_its_name(server: Server) -> None:
     server.behaviour.methods = "keyboard-interactive"
     server.behaviour.auth = paramiko.common.AUTH_PARTIALLY_SUCCESSFUL
@@ -133,10 +138,10 @@ def test_a_second_factor_is_refused_with_its_name(server: Server) -> None:
 def test_an_account_that_may_run_nothing_says_so(server: Server) -> None:
     server.behaviour.exec = False
     shell = server.shell()
-    with pytest.raises(UnreachableError, match="does not run commands"):
+    with pytest.raises(UnreachableError, match="does not run"):
         shell.run("true")
     stream = shell.stream("true")
-    with pytest.raises(UnreachableError, match="does not run commands"):
+    with pytest.raises(UnreachableError, match="does not run"):
         while stream.read(timeout=1) is not None:
             pass
     shell.close()

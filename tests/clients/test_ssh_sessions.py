@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from console.clients.ssh import SshShell
+from console.clients.link_shell import LinkShell
 from console.errors import UnreachableError
 from tests.clients.conftest import Sshd
 
 
 @pytest.fixture
-def one_session(tmp_path: Path, sshd: Sshd) -> Iterator[SshShell]:
+def one_session(tmp_path: Path, sshd: Sshd) -> Iterator[LinkShell]:
     """A shell on a host that allows one session a connection."""
     server = Sshd(tmp_path / "one", options=("MaxSessions 1",)).prepare()
     server.start()
@@ -25,12 +25,12 @@ def one_session(tmp_path: Path, sshd: Sshd) -> Iterator[SshShell]:
     server.stop()
 
 
-def test_a_session_that_has_just_ended_and_is_still_counted_is_waited_for(one_session: SshShell) -> None:
+def test_a_session_that_has_just_ended_and_is_still_counted_is_waited_for(one_session: LinkShell) -> None:
     assert [one_session.run(f"echo {n}").stdout for n in range(50)] == [b"%d\n" % n for n in range(50)]
     assert len(one_session._links.members) == 1, "one after the other needs one connection"
 
 
-def test_many_at_once_take_turns_where_a_connection_has_one_session(one_session: SshShell) -> None:
+def test_many_at_once_take_turns_where_a_connection_has_one_session(one_session: LinkShell) -> None:
     stream = one_session.stream("while :; do echo tick; sleep 0.1; done")
     assert stream.read(timeout=5)
     with ThreadPoolExecutor(8) as pool:
@@ -40,7 +40,7 @@ def test_many_at_once_take_turns_where_a_connection_has_one_session(one_session:
     stream.close()
 
 
-def test_tunnels_take_no_session_s_place(one_session: SshShell) -> None:
+def test_tunnels_take_no_session_s_place(one_session: LinkShell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         tunnels = [one_session.tunnel("127.0.0.1", listener.getsockname()[1]) for _ in range(4)]
         with ThreadPoolExecutor(8) as pool:

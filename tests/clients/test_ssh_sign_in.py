@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.clients.ssh import SshShell
+from console.clients.link_shell import LinkShell
 from console.errors import (
     AuthenticationError,
     HostKeyError,
@@ -59,6 +59,16 @@ def test_an_encrypted_key_needs_the_agent(sshd: Sshd, monkeypatch: pytest.Monkey
         agent.wait()
 
 
+def test_a_host_that_wants_more_than_a_key_says_so(tmp_path: Path, sshd: Sshd) -> None:
+    server = Sshd(tmp_path / "two", options=("AuthenticationMethods publickey,publickey",)).prepare()
+    server.start()
+    try:
+        with pytest.raises(AuthenticationError, match="second factor"):
+            server.shell().run("true")
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_other_kinds_of_keys_sign_in(sshd: Sshd, tmp_path: Path, kind: str) -> None:
     key = keygen(tmp_path / kind, kind=kind)
@@ -85,7 +95,7 @@ def test_an_unknown_and_a_changed_host_are_refused_before_signing_in(sshd: Sshd,
     assert caught.value.exit_code == 4
 
 
-def test_the_fingerprint_is_the_one_ssh_prints(sshd: Sshd, shell: SshShell) -> None:
+def test_the_fingerprint_is_the_one_ssh_prints(sshd: Sshd, shell: LinkShell) -> None:
     said = subprocess.run(
         ["ssh-keygen", "-lf", str(sshd.root / "host_ed25519.pub")], capture_output=True, text=True, check=True
     )

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,13 +79,13 @@ def ready(lab_alone: Lab, tmp_path: Path) -> Iterator[Command]:
     send(command.runners(), signal.SIGKILL)
 
 
-def prepare(lab: Lab, directory: Path, gate: str) -> Command:
-    """A new commit with a migration, and a configuration of its own."""
+def prepare(lab: Lab, directory: Path, gate: str, **config: Any) -> Command:
+    """A new commit with a migration, and a configuration of its own with what `config` changes in it."""
     lab.commit({"database/migrations/2026_03_01_000000_append_once.php": MIGRATION})
     for node in lab.nodes:
         storage(node.path).unlink(missing_ok=True)
-    config = lab.write_config(directory / "config", actions={"deploy": shipped_deploy(gate)})
-    return Command(config, directory / "home", mark=lab.world.root)
+    written = lab.write_config(directory / "config", actions={"deploy": shipped_deploy(gate)}, **config)
+    return Command(written, directory / "home", mark=lab.world.root)
 
 
 def storage(path: str) -> Path:
@@ -119,14 +120,13 @@ def begin_and_kill(lab: Lab, console: Command, aim: Aim) -> None:
         launcher.communicate(timeout=60)
 
 
-def strike(lab: Lab, console: Command, seed: int) -> Hit:
+def strike(lab: Lab, console: Command, aim: Aim) -> Hit:
     """One kill, the going on after it, and the judgement of what is there then."""
-    aim = aimed(seed)
     before = {node.path: sorted(release_names(node.path)) for node in lab.nodes}
     begin_and_kill(lab, console, aim)
     in_steps = bool(console("runs", "show", "1", "--json").json["steps"][0]["hosts"])
     ended = settle(console)
-    what = f"seed {seed}, {aim}"
+    what = str(aim)
     for node in lab.nodes:
         done = sorted(path.name for run in Path(node.path, ".opsconsole/runs").iterdir() for path in run.glob("*.*"))
         once = [name for name in done if name.partition(".")[0] in ("code", "migrate")]
@@ -150,7 +150,7 @@ def release_names(path: str) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_deploy_survives_some_kills(lab_alone: Lab, ready: Command, seed: int) -> None:
-    strike(lab_alone, ready, seed)
+    strike(lab_alone, ready, aimed(seed))
 
 
 @pytest.mark.soak
@@ -160,7 +160,7 @@ def test_a_deploy_survives_fifty_kills(lab_alone: Lab, tmp_path: Path) -> None:
     for seed in range(50):
         console = prepare(lab_alone, tmp_path / str(seed), "10s")
         try:
-            hits.append(strike(lab_alone, console, seed))
+            hits.append(strike(lab_alone, console, aimed(seed)))
         finally:
             send(console.runners(), signal.SIGKILL)
             lab_alone.heal()

@@ -14,7 +14,7 @@ import pytest
 from console.clients import ssh_transport
 from console.clients.ssh import SshShell
 from console.config.load import load_config
-from console.domain.environment import Environment
+from console.domain.environment import Environment, TransportKind
 from console.domain.health import ProbeSpec
 from console.errors import QueryError, UnreachableError, UsageError
 from console.ports import Completed, Reach
@@ -64,6 +64,22 @@ def test_what_the_application_says_of_itself_is_found(reach: Reach, lab: Lab) ->
     assert facts.redis["default"].prefix == lab.redis.prefix
     assert {queue.driver for queue in facts.queues} == {"database", "redis"}
     assert reach.secret("remote-env:REDIS_PASSWORD").reveal() == lab.redis.password
+
+
+def test_all_of_it_goes_through_the_system_s_ssh_where_that_is_stated(lab: Lab, tmp_path: Path) -> None:
+    own = load_config(lab.write_config(tmp_path)).environment("lab").hosts
+    hosts = tuple(replace(host, transport=TransportKind.OPENSSH) for host in own)
+    _, made = opened(lab, tmp_path, hosts=hosts)
+    try:
+        assert made.sql("").query("SELECT count(*) FROM jobs")
+        assert made.redis("default").pipeline([("SET", "big", b"x" * 300_000), ("GET", "big"), ("DEL", "big")])[1:] == [
+            b"x" * 300_000,
+            1,
+        ]
+        assert made.shell("web2").run("hostname").status == 0
+        assert not remote_ports(), "nothing is dialled from this process"
+    finally:
+        made.close()
 
 
 def test_everything_goes_through_ssh(reach: Reach, lab: Lab) -> None:
