@@ -10,8 +10,10 @@ from tests.lab.fixtures import (
     pytest_runtest_teardown,
     still,
 )
+from tests.own_commands import forgotten_configuration
 
 __all__ = [
+    "forgotten_configuration",
     "lab",
     "lab_alone",
     "lab_of_this_process",

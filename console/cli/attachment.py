@@ -18,10 +18,11 @@ from console.domain.policy import ABANDONED
 from console.domain.runs import Event, RunView
 from console.domain.untrusted import Raw
 from console.errors import StateError, UsageError
+from console.own_commands import own_command
 from console.present.aftermath import aftermath
 from console.present.run_documents import EventLines, event_document, event_line, run_state_document
 from console.services.runs.attachment import Attachment
-from console.services.runs.spawn import runner_log
+from console.services.runs.runner_log import runner_log
 
 UNKNOWN = 8
 _URGENT = (OperatorNeeded, LinkLost, LinkRestored)
@@ -62,11 +63,11 @@ def follow(
                 interrupts.obey()
     except StateError as error:
         write_note(f"Run {run} cannot be followed any more, and how it goes on is not known: {error}")
-        write_note(f"Come back with: {access.control.command(f'runs attach {run}')}")
+        write_note(f"Come back with: {own_command(f'runs attach {run}')}")
         return UNKNOWN
     except Detached as left:
         printer.state("run_detached")
-        write_note(f"Run {run} goes on. Come back with: {access.control.command(f'runs attach {run}')}")
+        write_note(f"Run {run} goes on. Come back with: {own_command(f'runs attach {run}')}")
         return 128 + left.number
     if attached.exit_code is None:
         printer.state("run_left")
@@ -84,7 +85,7 @@ def _tell_aftermath(access: RunAccess, run: int) -> None:
     """Says what is true after a bad end. What cannot be read for that changes nothing about how the run ended."""
     with suppress(StateError):
         found = access.control.history(run)
-        for line in aftermath(found.row, found.view, found.events, options=access.control.context.options):
+        for line in aftermath(found.row, found.view, found.events):
             write_note(line)
 
 
@@ -95,16 +96,16 @@ def _tell_left(access: RunAccess, attached: Attachment) -> None:
         write_note(f"Run {run} needs an operator: {view.question.text}")
         if view.question.choices != ABANDONED:
             write_note("Its runner is gone: an answer starts another.")
-        write_note(f"Go on with it: {access.control.command(f'runs resume {run}')}")
-        write_note(answer_hint(access, view))
+        write_note(f"Go on with it: {own_command(f'runs resume {run}')}")
+        write_note(answer_hint(view))
     if view.started_at is None:
         write_note(f"Its runner never began; its log is {runner_log(access.config.state_path, run)}")
 
 
-def answer_hint(access: RunAccess, view: RunView) -> str:
+def answer_hint(view: RunView) -> str:
     """How to answer what the run asks."""
     words = ", ".join(view.question.choices) if view.question else ""
-    hint = f"Answer with: {access.control.command(f'runs answer {view.run} WORD')}"
+    hint = f"Answer with: {own_command(f'runs answer {view.run} WORD')}"
     return hint + (f" (WORD is one of: {words})" if words else "")
 
 
@@ -156,7 +157,7 @@ class _Printer:
                 self._show(event)
         question = self._attached.view.question
         if question and question.choices and any(isinstance(event.payload, OperatorNeeded) for event in events):
-            write_note(answer_hint(self._access, self._attached.view))
+            write_note(answer_hint(self._attached.view))
 
     def state(self, kind: str) -> None:
         """In JSON a last line for a run that has not ended: why no more lines come, and what the run waits for."""

@@ -27,7 +27,7 @@ def check(config_path: Path | None, as_json: bool) -> None:
     """Reads the configuration and every action; names all problems as file:line:column, or says what it holds."""
     from console.wiring.configuration import load, notes
 
-    found = load(config_path)
+    found = load(config_path, complete=True)
     noted = notes(found)
     if as_json:
         write_json(

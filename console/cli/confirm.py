@@ -6,7 +6,6 @@ and a runner performs.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from console.domain.documents import Json
 from console.domain.plan_codec import plan_hash
 from console.domain.plans import Plan
 from console.domain.policy import Confirmation
-from console.domain.shellwords import quote
 from console.domain.untrusted import harmless
 from console.errors import RefusedError, UsageError
 from console.services.records.windows import CommandWindow
@@ -66,22 +64,10 @@ def opened_state(config_path: Path | None) -> Iterator[RunAccess]:
             state,
             windows=window,
             reach=partial(reached, config, state.clock),
-            options=typed_options(config_path),
         )
         yield RunAccess(config, control, window)
     finally:
         state.close()
-
-
-def typed_options(config_path: Path | None) -> str:
-    """What a printed command needs to find the same configuration; nothing where it would find it by itself."""
-    if config_path is None:
-        return ""
-    from console.config.paths import from_base
-
-    # Whoever pastes it may stand in another directory; `..` stays, for behind a link it leads elsewhere.
-    path = str(from_base(Path(), str(config_path)).absolute())
-    return "" if os.environ.get("OPSCONSOLE_CONFIG") == path else f" --config {quote(path)}"
 
 
 @contextmanager

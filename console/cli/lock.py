@@ -21,6 +21,7 @@ from console.cli.streams import outliving_stdout
 from console.domain.documents import Json
 from console.domain.environment import Environment
 from console.errors import LockHeldError, RefusedError, UnreachableError, UsageError
+from console.own_commands import own_command
 from console.ports import Reach
 from console.present.payload import stamp
 from console.services.records.audit import Audit
@@ -169,7 +170,7 @@ def _report_free(taking: TakeOver, seen: LockStatus, as_json: bool) -> int:
 def _abort(seen: LockStatus) -> str:
     if seen.holder is None or seen.holder.run is None:
         return "wait for it, or ask them"
-    return f"wait for it, or on {seen.holder.machine}: opsconsole runs abort {seen.holder.run}"
+    return f"wait for it, or on {seen.holder.machine}: {own_command(f'runs abort {seen.holder.run}')}"
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from console.own_commands import name_configuration
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,9 +32,12 @@ def config_option(command: F) -> F:
 def _or_root(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     # `opsconsole --config X status` means the same as `opsconsole status --config X`.
     if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE:
-        return value
-    above = ctx.find_root().params.get("config_path")
-    return above if isinstance(above, Path) else value
+        found: Path | None = value
+    else:
+        above = ctx.find_root().params.get("config_path")
+        found = above if isinstance(above, Path) else value
+    name_configuration(found)
+    return found
 
 
 def environment_option(command: F) -> F:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 
 import click
 
-from console.cli.confirm import given_params, opened_state, typed_options, unchanged
+from console.cli.confirm import given_params, opened_state, unchanged
 from console.cli.options import config_option, environment_option, json_option
 from console.cli.output import write_json, write_line, write_lines, write_note
 from console.domain.documents import canonical
 from console.domain.plan_codec import encode_plan, plan_hash
 from console.domain.plans import Plan
 from console.errors import RefusedError, UsageError
+from console.own_commands import own_command
 from console.present.action_list import action_lines, actions_document
 from console.present.run_documents import plan_document
 
@@ -74,7 +76,7 @@ def _list(config_path: Path | None, environment: str, *, as_json: bool) -> int:
         write_json(actions_document(environment, offered))
         return 0
     write_lines(action_lines(offered))
-    write_note(f"Look at one with: opsconsole plan ACTION -e {environment}{typed_options(config_path)}")
+    write_note(f"Look at one with: {own_command(f'plan ACTION -e {environment}')}")
     return 0
 
 
@@ -101,4 +103,5 @@ def _write(made: Plan, output: Path) -> None:
             stream.write(canonical(encode_plan(made)) + "\n")
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}.") from error
-    write_note(f"Written to {output}; run it with: opsconsole run {made.action} -e {made.environment} --plan {output}")
+    ran = own_command(f"run {made.action} -e {made.environment} --plan {quote(str(output.absolute()))}")
+    write_note(f"Written to {output}; run it with: {ran}")

@@ -17,6 +17,7 @@ from console.cli.streams import outliving_stdout
 from console.domain.plan_codec import plan_hash
 from console.domain.runs import Plan
 from console.errors import UsageError
+from console.own_commands import own_command
 
 
 @click.command()
@@ -55,7 +56,7 @@ def run(
         raise UsageError(
             "--plan and --param exclude each other: a saved plan has its parameters already.",
             done="Nothing was planned.",
-            fix="Make another plan with: opsconsole plan ACTION -e ENV --param NAME=VALUE -o FILE",
+            fix=f"Make another plan with: {own_command('plan ACTION -e ENV --param NAME=VALUE -o FILE')}",
         )
     with opened_state(config_path) as access:
 
@@ -74,5 +75,5 @@ def run(
                 write_json_line({"kind": "run_detached", "run": number, "plan_hash": plan_hash(made)})
             else:
                 write_line(f"run {number}")
-            write_note(f"Follow it with: {access.control.command(f'runs attach {number}')}")
+            write_note(f"Follow it with: {own_command(f'runs attach {number}')}")
             return 0

@@ -25,6 +25,10 @@ def runner(config_path: Path | None, run: int, adopted: bool) -> int:
         adopt()
     # A core would hold every secret of the run.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from console.wiring.runs import run_runner
+    from console.services.runs.runner_log import noted_life
 
-    return run_runner(run, config_path)
+    with noted_life(run) as status:
+        from console.wiring.runs import run_runner
+
+        status.append(run_runner(run, config_path))
+    return status[0]

@@ -15,6 +15,7 @@ from console.cli.groups import WholeGroup
 from console.cli.options import config_option, json_option, optional_environment_option
 from console.cli.output import write_json, write_line, write_note, write_table, write_text
 from console.cli.streams import outliving_stdout
+from console.own_commands import own_command
 from console.present.aftermath import aftermath
 from console.present.payload import completeness
 from console.present.run_documents import EventLines, run_document, run_summary
@@ -79,9 +80,9 @@ def show(config_path: Path | None, as_json: bool, run: int) -> int:
         line = lines.line(event)
         if line:
             write_text(line)
-    for line in aftermath(row, view, found.events, options=access.control.context.options):
+    for line in aftermath(row, view, found.events):
         write_line(line)
-    _tell_question(access, found)
+    _tell_question(found)
     return 0
 
 
@@ -114,7 +115,7 @@ def answer(config_path: Path | None, name: str, run: int, word: str) -> int:
     """Answers what a run asks."""
     with opened_state(config_path) as access:
         access.window.give(name)
-        _tell_asked(access, run, _asked(access, run, "answer", word), word)
+        _tell_asked(run, _asked(access, run, "answer", word), word)
     return 0
 
 
@@ -143,7 +144,7 @@ def resume(*, config_path: Path | None, as_json: bool, name: str, run: int, deta
 def abort(config_path: Path | None, run: int) -> int:
     """Ends what runs (TERM, then KILL after 10 s) and cancels the run."""
     with opened_state(config_path) as access:
-        _tell_asked(access, run, _asked(access, run, "abort", ""), "")
+        _tell_asked(run, _asked(access, run, "abort", ""), "")
     return 0
 
 
@@ -159,14 +160,14 @@ def _tell_watching(run: int) -> None:
     write_note(f"Run {run} seems to have a runner; watching for up to {DEAD_SECONDS:.0f} s whether it lives.")
 
 
-def _tell_asked(access: RunAccess, run: int, asked: RequestResult, word: str) -> None:
+def _tell_asked(run: int, asked: RequestResult, word: str) -> None:
     if asked.kind == "abort":
         write_note(f"Run {run} was asked to abort: what runs is ended (TERM, then KILL after 10 s), then the run.")
     elif asked.kind:
         write_note(f"Run {run} was answered: {word}.")
     if asked.started:
         write_note("Its runner is gone: another was started.")
-    write_note(f"Follow it with: {access.control.command(f'runs attach {run}')}")
+    write_note(f"Follow it with: {own_command(f'runs attach {run}')}")
 
 
 def _one_line(text: str) -> str:
@@ -174,7 +175,7 @@ def _one_line(text: str) -> str:
     return whole if len(whole) <= _CELL else whole[: _CELL - 1] + "…"
 
 
-def _tell_question(access: RunAccess, found: RunHistory) -> None:
+def _tell_question(found: RunHistory) -> None:
     if found.view.question is not None:
         write_note(f"It asks: {found.view.question.text}")
-        write_note(answer_hint(access, found.view))
+        write_note(answer_hint(found.view))

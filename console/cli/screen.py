@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.errors import UsageError
+from console.own_commands import name_configuration, own_command
 from console.ports import Publish
 
 if TYPE_CHECKING:
@@ -28,9 +29,5 @@ def open_screen(config: Path | None) -> int:
 
         return open_services(config, publish)
 
-    def command(words: str) -> str:
-        from console.cli.confirm import typed_options
-
-        return f"opsconsole {words}{typed_options(config)}"
-
-    return run_screen(factory, command=command)
+    name_configuration(config)
+    return run_screen(factory, command=own_command)

@@ -49,8 +49,8 @@ def _ssh_word(value: str) -> str:
 
 def _inside(value: str) -> str:
     _one_line(value)
-    if not value or value.startswith(("/", "-", "~")) or ".." in value.split("/"):
-        raise ValueError("must be a path below the application, without a leading slash and without ..")
+    if not value or value.startswith(("/", "-", "~")) or {".", ".."} & set(value.split("/")):
+        raise ValueError("must be a path below the application, without a leading slash and without . or ..")
     return value
 
 
@@ -58,6 +58,8 @@ def _absolute(value: str) -> str:
     _one_line(value)
     if not value.startswith("/") or ".." in value.split("/"):
         raise ValueError("must be an absolute path on the host, without ..")
+    if not value.strip("/."):
+        raise ValueError("must be a path below the root of the host, not the root itself")
     return value
 
 

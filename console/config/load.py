@@ -22,6 +22,7 @@ from console.domain.actions import Action
 from console.domain.documents import Json
 from console.domain.environment import Environment
 from console.errors import ConfigError, Problem, UsageError
+from console.own_commands import own_command
 from console.ports.steps import StepKinds
 
 
@@ -59,11 +60,16 @@ class Config:
 
 
 def load_config(
-    path: Path | None, step_kinds: StepKinds | None = None, source_kinds: ConfigurableSources | None = None
+    path: Path | None,
+    step_kinds: StepKinds | None = None,
+    source_kinds: ConfigurableSources | None = None,
+    *,
+    complete: bool = False,
 ) -> Config:
     """Reads and validates the configuration at `path` (None: OPSCONSOLE_CONFIG, else the operator's own file).
 
     Without `step_kinds` no action is read, without `source_kinds` the params under `sources:` are taken as they stand.
+    `complete` also looks for what the files name and what is not there (`config.references`).
     Raises ConfigError with every problem at once, InsecureError when others could have written a file.
     """
     file = find_config(path)
@@ -88,6 +94,10 @@ def load_config(
         problems += found
         for action in actions:
             digest.update(action.digest.encode("ascii"))
+    if complete and model is not None:
+        from console.config.references import missing
+
+        problems += missing(model, actions, document, base)
     if problems or model is None:
         raise ConfigError(tuple(sorted(set(problems))), fix=_fix(problems))
     return Config(
@@ -107,7 +117,7 @@ def _state_path(model: ConfigModel, base: Path) -> Path:
 
 def _fix(problems: list[Problem]) -> str:
     count = len(set(problems))
-    return f"{count} problem{'s' if count != 1 else ''}; `opsconsole config check` reads it again."
+    return f"{count} problem{'s' if count != 1 else ''}; `{own_command('config check')}` reads it again."
 
 
 def _sections(raw: Json) -> Mapping[str, Json]:

@@ -59,6 +59,15 @@ def _off(value: object) -> object:
 _OFF = BeforeValidator(_off)
 
 
+def _readable(value: object) -> object:
+    if value in ("pgsql", "postgres", "postgresql", "sqlsrv", "oracle", "mongodb"):
+        raise ValueError("names a kind of database that this console cannot read yet; mysql, mariadb and sqlite it can")
+    return value
+
+
+_READABLE = BeforeValidator(_readable)
+
+
 class SshModel(Section):
     """How a host is reached."""
 
@@ -189,7 +198,7 @@ class WorkersModel(Section):
 class DatabaseModel(Section):
     """An SQL database of the application, stated in place of what its own configuration says."""
 
-    driver: Literal["mysql", "mariadb", "pgsql", "sqlite"] | None = None
+    driver: Annotated[Literal["mysql", "mariadb", "sqlite"] | None, _READABLE] = None
     """The kind of database. `sqlite` needs `file` and `via: direct`."""
     host: SshWord | None = None
     """The server's address, as the application's host sees it (or as this machine does, with `via: direct`)."""

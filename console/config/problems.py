@@ -66,6 +66,9 @@ def validate(
 
 def _problem(model: type[BaseModel], detail: ErrorDetails, document: Document, path: Sequence[object]) -> Problem:
     inner = detail["loc"]
+    # pydantic's word for a mapping's key, in place of what stands there
+    of_key = bool(inner) and inner[-1] == "[key]"
+    inner = inner[:-1] if of_key else inner
     loc = (*path, *inner)
     name = next((part for part in reversed(loc) if isinstance(part, str)), "")
     # an element of a list goes by its number
@@ -83,7 +86,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, document: Document, p
             )
         case "value_error" | "assertion_error":
             reason = detail.get("ctx", {}).get("error", "is wrong")
-            return document.problem(f"{quoted(name)} {reason}" if name else str(reason), loc)
+            return document.problem(f"{quoted(name)} {reason}" if name else str(reason), loc, key=of_key)
         case kind:
             words = _WANTED.get(kind) or detail["msg"].replace("Input should", "should")
             return document.problem(f"{quoted(name)} {words}" if name else f"the file {words}", loc)

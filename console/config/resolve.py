@@ -7,13 +7,16 @@ Must not read YAML, nor raise: what is wrong comes back with the path of the key
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
+from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 
+from console.config.document import quoted
 from console.config.fields import split_url
 from console.config.model import (
     AppModel,
@@ -25,6 +28,7 @@ from console.config.model import (
     SshModel,
 )
 from console.config.paths import absence, from_base
+from console.config.problems import nearest
 from console.config.secrets import Reference, anchored, parse_reference
 from console.domain.documents import Json, digest
 from console.domain.environment import (
@@ -62,6 +66,8 @@ def complaints(section: EnvironmentModel, base: Path) -> list[Complaint]:
         *_probe_complaints(section),
         *_file_complaints(section, base),
         *_secret_complaints(section, base),
+        *_role_complaints(section),
+        *_zone_complaints(section),
         *(
             (("hosts", host, "roles", index), '"all" already means every host; name the role otherwise')
             for host, entry in section.hosts.items()
@@ -69,6 +75,29 @@ def complaints(section: EnvironmentModel, base: Path) -> list[Complaint]:
             if role == "all"
         ),
     ]
+
+
+def _role_complaints(section: EnvironmentModel) -> Iterator[Complaint]:
+    """Without a word about roles the first host is the primary one; where roles are stated, nobody has to guess."""
+    roles = [(host, at, role) for host, entry in section.hosts.items() for at, role in enumerate(entry.roles)]
+    if not roles or any(role == "primary" for _, _, role in roles):
+        return
+    near = difflib.get_close_matches("primary", [role for _, _, role in roles], n=1, cutoff=0.75)
+    if near:
+        host, at, role = next(each for each in roles if each[2] == near[0])
+        yield ("hosts", host, "roles", at), f'no host has the role "primary"; did you mean it by {quoted(role)}?'
+    elif len(section.hosts) > 1:
+        yield ("hosts",), 'no host has the role "primary": it says which one holds the lock and runs what must run once'
+
+
+def _zone_complaints(section: EnvironmentModel) -> Iterator[Complaint]:
+    if section.timezone is None:
+        return
+    zones = available_timezones()
+    # A machine without time zones knows none, right or wrong.
+    if zones and section.timezone not in zones:
+        hint = nearest(section.timezone, zones)
+        yield ("timezone",), f'"timezone" must be a name like Europe/Berlin; nobody knows this one{hint}'
 
 
 def salvage(entry: Json) -> EnvironmentModel | None:
@@ -81,7 +110,7 @@ def salvage(entry: Json) -> EnvironmentModel | None:
     harmless: dict[str, Json] = {
         "tier": "normal",
         "url": "http://host.invalid",
-        "app": {"path": "/"},
+        "app": {"path": "/app"},
         "hosts": {"host": {"ssh": "host"}},
     }
     kept = dict(harmless)
@@ -247,7 +276,7 @@ def _file_complaints(section: EnvironmentModel, base: Path) -> Iterator[Complain
 
 
 def _secret_complaints(section: EnvironmentModel, base: Path) -> Iterator[Complaint]:
-    for path, password in _passwords(section):
+    for path, password in passwords(section):
         try:
             reference = parse_reference(password)
         except ValueError as error:
@@ -259,7 +288,7 @@ def _secret_complaints(section: EnvironmentModel, base: Path) -> Iterator[Compla
             yield path, f"the secret file {open_file} can be read by others; run: chmod 600 {open_file}"
 
 
-def _passwords(section: EnvironmentModel) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def passwords(section: EnvironmentModel) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every password of a connection that is stated, by its path."""
     stated = section.connections
     named: Mapping[str, Mapping[str, Section]] = (

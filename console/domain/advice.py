@@ -52,7 +52,7 @@ def _of_one(words: Arguments, earlier: Sequence[Arguments]) -> Iterator[str]:
     for rest in words_of(words, "artisan"):
         yield from _artisan(rest, earlier)
     if name == "tail" and any(re.fullmatch(r"-\w*[fF]\w*|--follow.*", word) for word in words[1:]):
-        yield "Lines are lost when the file is renamed under a running worker; `opsconsole logs --follow` keeps them."
+        yield "Lines are lost when the file is renamed under a running worker; our `logs --follow` keeps them."
     if name.startswith("mysql") and any(re.match(r"-p.|--password=.", word) for word in words[1:]):
         yield "Every user of the host can read a password on a command line."
     if name == "supervisorctl" and "status" in words:
@@ -124,9 +124,9 @@ _RULES: dict[str, Callable[[Arguments, Arguments], Iterator[str]]] = {
     "migrate:rollback": _always(
         "It undoes the newest batch, whichever release brought it; after a deploy without migrations an older one."
     ),
-    "queue:flush": _always("It deletes every failed job for good; `opsconsole failed forget` archives them first."),
+    "queue:flush": _always("It deletes every failed job for good; our `failed forget` archives them first."),
     "queue:clear": _always("It deletes waiting, delayed and reserved jobs for good."),
-    "queue:failed": _always("It reads every row, payloads included; `opsconsole failed list` reads a page."),
+    "queue:failed": _always("It reads every row, payloads included; our `failed list` reads a page."),
     "optimize:clear": _always("It empties the cache too; where that shares Redis with queues, check what else goes."),
     "cache:clear": _always("Where the cache shares Redis with queues or sessions, check what else goes."),
 }

@@ -59,16 +59,29 @@ class Statement:
     whole: bool = False
 
 
+class RepeatedKeyError(ValueError):
+    """An object of a JSON document has a key twice: which of its values counts, every reader decides for itself."""
+
+
 def document_of(text: str) -> Json:
-    """The JSON of a body; ValueError when it is none, or too deep to be read. A document that was encoded twice (as a
-    JSON text) is decoded twice."""
+    """The JSON of a body; ValueError when it is none, too deep to be read, or says one thing twice (RepeatedKeyError).
+    A document that was encoded twice (as a JSON text) is decoded twice."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_object)
         if isinstance(found, str) and found.lstrip()[:1] in ("{", "["):
-            found = json.loads(found)
+            found = json.loads(found, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     return cast("Json", found)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise RepeatedKeyError(f"it has the key {json.dumps(name[:_NAME])} twice, with two values")
+        found[name] = value
+    return found
 
 
 def own_word(document: Json) -> str | None:

@@ -118,7 +118,8 @@ class Via(StrEnum):
 class SqlTarget:
     """One SQL database. `driver` is mysql, pgsql or sqlite; `file` is for sqlite only; `prefix` is the tables'; `ca` is
     a PEM file on this machine, for an address that is dialled from here. `timezone` is what the application sets for
-    its sessions (`+00:00`, `Europe/Berlin`), empty where it leaves the server's."""
+    its sessions (`+00:00`, `Europe/Berlin`), empty where it leaves the server's. `withheld`: it has a password, which
+    the host is asked for only when it is needed."""
 
     driver: str
     host: str = ""
@@ -132,6 +133,7 @@ class SqlTarget:
     via: Via = Via.HOST
     ca: str = ""
     timezone: str = ""
+    withheld: bool = False
 
     @property
     def address(self) -> str:
@@ -143,7 +145,7 @@ class SqlTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisTarget:
-    """One Redis database. `prefix` is put before every key by the application's client."""
+    """One Redis database. `prefix` is put before every key by the application's client; `withheld` as of SQL."""
 
     host: str = ""
     port: int = 6379
@@ -153,6 +155,7 @@ class RedisTarget:
     password: Secret = field(default_factory=lambda: Secret(""))
     prefix: str = ""
     via: Via = Via.HOST
+    withheld: bool = False
 
     @property
     def address(self) -> str:

@@ -197,7 +197,8 @@ class StepOutput(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Payload):
-    """A step ended on a host; `more` is what its kind adds."""
+    """A step ended on a host; `more` is what its kind adds. `migrated` is how many migrations were recorded meanwhile,
+    None where nobody counted them."""
 
     EVENT = EventKind.STEP_FINISHED
 
@@ -206,6 +207,7 @@ class StepFinished(Payload):
     detail: str = ""
     results: tuple[JobResult, ...] = field(default=(), metadata=_OPTIONAL)
     archive: ArchivedRows | None = field(default=None, metadata=_OPTIONAL)
+    migrated: int | None = field(default=None, metadata=_OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

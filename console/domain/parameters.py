@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 
-from console.domain.actions import Action, Param, ParamType
+from console.domain.actions import Action, Effect, Param, ParamType
 from console.domain.documents import Json
 from console.domain.shellwords import Kind, Typed, refused
 from console.domain.templates import Scope, fill
@@ -21,11 +21,22 @@ ALLOW_FAILING = "allow_failing"
 ALLOW_ATTACHED = "allow_attached"
 """The parameter every action with `once` steps takes: hosts where nothing can detach a command, and they may run so."""
 
+_PROBES = Param(name=ALLOW_FAILING, type=ParamType.TEXT, help="Probes that may fail before step 1, separated by commas")
+_HOSTS = Param(
+    name=ALLOW_ATTACHED, type=ParamType.TEXT, help="Hosts where a step may run that cannot be detached, by commas"
+)
+
 _DURATION = re.compile(r"\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _FRAME = re.compile(r"[\x00-\x1f\x7f]")
 MOST_IDS = 1000
+
+
+def params_of(action: Action) -> tuple[Param, ...]:
+    """Every parameter that the action takes: its own, and those that its gate and its steps bring."""
+    once = any(step.effect is Effect.ONCE for step in action.steps)
+    return (*action.params, *((_PROBES,) if action.gate else ()), *((_HOSTS,) if once else ()))
 
 
 def resolve(action: Action, given: Mapping[str, Json], scope: Scope) -> dict[str, Json]:

@@ -87,7 +87,8 @@ class RunRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostProgress:
     """One step on one host. `outcome` None means not finished; `bytes` is the output known so far; `results` has one
-    entry for each failed job the step was about."""
+    entry for each failed job the step was about; `migrated` counts the migrations that were recorded meanwhile, None
+    where nobody counted them."""
 
     host: str
     attempt: int = 0
@@ -98,6 +99,7 @@ class HostProgress:
     bytes: int = 0
     detail: str = ""
     results: tuple[JobResult, ...] = ()
+    migrated: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +309,7 @@ def _finished_step(view: RunView, event: Event, finished: StepFinished) -> RunVi
             finished_at=event.at,
             detail=finished.detail,
             results=finished.results,
+            migrated=finished.migrated,
         ),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from console.domain.actions import Action, Param
 from console.domain.documents import Json
+from console.domain.parameters import params_of
 
 
 def action_lines(offered: Sequence[tuple[Action, str]]) -> list[str]:
@@ -17,7 +18,7 @@ def action_lines(offered: Sequence[tuple[Action, str]]) -> list[str]:
     lines: list[str] = []
     for action, why in offered:
         lines.append(f"{action.name.ljust(width)}  {action.title}" + (f" (not here: {why})" if why else ""))
-        lines += [" " * (width + 2) + _param_line(param) for param in action.params]
+        lines += [" " * (width + 2) + _param_line(param) for param in params_of(action)]
     return lines
 
 
@@ -30,7 +31,7 @@ def actions_document(environment: str, offered: Sequence[tuple[Action, str]]) ->
                 "name": action.name,
                 "title": action.title,
                 "refusal": why or None,
-                "params": [_param(param) for param in action.params],
+                "params": [_param(param) for param in params_of(action)],
             }
             for action, why in offered
         ],

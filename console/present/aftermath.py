@@ -14,7 +14,9 @@ from console.domain.events import LockLost, LockReleased, LockTaken, Payload
 from console.domain.left_down import left_down
 from console.domain.plans import PlannedStep, undo_name
 from console.domain.runs import Event, HostProgress, Outcome, RunRow, RunView, StepProgress
+from console.own_commands import own_command
 from console.present.offers import offer_words
+from console.present.text import plural
 
 _LOCK: Mapping[type[Payload], str] = {
     LockTaken: "it was not given up",
@@ -23,11 +25,8 @@ _LOCK: Mapping[type[Payload], str] = {
 }
 
 
-def aftermath(row: RunRow, view: RunView, events: Iterable[Event], *, options: str = "") -> tuple[str, ...]:
-    """Lines for a run that failed, was cancelled or ended unknown after it began a changing step; none for any other.
-
-    `options` are put behind each command, so that it can be pasted.
-    """
+def aftermath(row: RunRow, view: RunView, events: Iterable[Event]) -> tuple[str, ...]:
+    """Lines for a run that ended other than well after it began a changing step; none for any other."""
     plan = row.plan
     changing = {step.name: step for step in plan.steps if step.effect is not Effect.READ}
     begun = any(p.attempt for step in view.steps if step.name in changing for p in step.hosts.values())
@@ -39,24 +38,22 @@ def aftermath(row: RunRow, view: RunView, events: Iterable[Event], *, options: s
             lines += _live(row, view, step)
         elif step.facts.migrates:
             lines += [
-                _line("database", f"{said}; going back to an older release does not undo them")
-                for said in (migrated(each) for each in view.steps if each.name == step.name)
+                _line("database", said + ("; going back to an older release does not undo them" if changed else ""))
+                for said, changed in (migrated(each) for each in view.steps if each.name == step.name)
                 if said
             ]
     if plan.lock:
         kinds = [type(event.payload) for event in events if type(event.payload) in _LOCK]
         said = _LOCK[kinds[-1]] if kinds else "was never taken"
-        kept = f": opsconsole lock status -e {row.environment}{options}" if view.lock_held else ""
+        kept = f": {own_command(f'lock status -e {row.environment}')}" if view.lock_held else ""
         lines.append(_line("lock", said + kept))
     if (left := left_down(plan, view)) is not None:
         done = next((step.outcome for step in view.steps if step.name == left.name), None)
         by = f"maintenance mode by the step {left.name}"
-        looked = f"opsconsole hosts -e {row.environment}{options}"
+        looked = own_command(f"hosts -e {row.environment}")
         sure = f"in {by}, unless somebody ended it since"
         lines.append(_line("site", sure if done is Outcome.OK else f"may be in {by}, which was not ok: {looked}"))
-    lines += [
-        _line("way back", f"opsconsole run {offer_words(offer)} -e {row.environment}{options}") for offer in view.offers
-    ]
+    lines += [_line("way back", own_command(f"run {offer_words(offer)} -e {row.environment}")) for offer in view.offers]
     return tuple(lines)
 
 
@@ -91,12 +88,22 @@ def _live(row: RunRow, view: RunView, link: PlannedStep) -> list[str]:
     return [_line("current", f"is {now} on {', '.join(hosts)}") for now, hosts in said.items()]
 
 
-def migrated(step: StepProgress) -> str:
-    """What a step that migrates has done to the database, or may have; empty when it did nothing."""
-    ends = {each.outcome for each in step.hosts.values() if each.attempt} - {Outcome.SKIPPED}
-    if not ends:
-        return ""
-    return "migrations ran" if ends == {Outcome.OK} else "migrations may have run in part"
+def migrated(step: StepProgress) -> tuple[str, bool]:
+    """What a step that migrates has done to the database, or may have, and whether it may have changed it. Empty when
+    it was not begun."""
+    hosts = [each for each in step.hosts.values() if each.attempt and each.outcome is not Outcome.SKIPPED]
+    if not hosts:
+        return "", False
+    well = all(each.outcome is Outcome.OK for each in hosts)
+    counts = [each.migrated for each in hosts if each.migrated is not None]
+    if sum(counts):
+        # A migration that failed is not recorded, whatever it has done until then.
+        return f"{plural(sum(counts), 'migration')} ran" + ("" if well else ", another may have run in part"), True
+    if not well:
+        return "migrations may have run in part", True
+    if len(counts) < len(hosts):
+        return "migrations may have run, they were not counted", True
+    return "no migration ran", False
 
 
 def _word(progress: HostProgress) -> str:

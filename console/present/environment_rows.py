@@ -48,7 +48,11 @@ def environment_rows(
         words = {"ok": fine, "lost": "unread", "unknown": "…"}.get(verdict.state)
         marks = "▲" if verdict.state == "warning" else text.FAILED
         name = Cell(harmless(environment.name), "bold" if environment.name == selected else "")
-        value = Cell(words or f"{marks}{len(verdict.troubles)}", "dim" if verdict.state == "ok" else state)
+        shown = words or f"{marks}{len(verdict.troubles)}"
+        if verdict.ago is not None:
+            # Whole minutes: the list must not repaint itself each second for an environment that nobody reads.
+            shown = f"{shown} {text.brief(verdict.ago)} ago"
+        value = Cell(shown, "dim" if verdict.state == "ok" or verdict.ago is not None else state)
         rows.append(Row(f"environment:{environment.name}", (Cell(glyph, state), name, value, Cell(""))))
     return tuple(rows)
 

@@ -6,8 +6,9 @@ read anything itself, nor know a single kind: what is wrong with a reading its s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from console.domain.readings import APP, LIGHT, AppReading
@@ -75,28 +76,58 @@ def freshness(found: Iterable[Snapshot[object]], mono: float) -> Freshness:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVerdict:
-    """An environment in one word: `state` is ok, warning, failed or unknown; `troubles` names each reason."""
+    """An environment in one word: `state` is ok, warning, failed, lost or unknown; `troubles` names each reason. `ago`
+    is None where it was read for now; else the troubles are those of so many seconds ago, when it was left."""
 
     state: str
     troubles: tuple[str, ...] = ()
+    ago: float | None = None
 
 
 def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -> EnvironmentVerdict:
-    """What everything read of an environment comes to. Unreadable is never ok, and neither is old while it is
-    `polled`; of one that is not, old readings say nothing at all."""
+    """What everything read of an environment comes to. Unreadable is never ok, and neither is old while it is `polled`.
+
+    Of one that is not, its light question tells; where that has nothing to say against it, the troubles that it had
+    when it was left are told with their age: nobody has seen that they are over.
+    """
+    sources = board.sources(environment)
+    full = tuple(source for source in sources if source != LIGHT)
+    if polled:
+        # Once the others are read nobody asks the light question again.
+        return _verdict(board, environment, full or sources, mono)
+    light = board.get(environment, LIGHT)
+    # Once the light question is asked again, what it said before is no answer.
+    asked = (LIGHT,) if light is not None and (light.error is not None or not light.stale(mono)) else ()
+    now = _verdict(board, environment, asked, mono)
+    if now.troubles:
+        return now
+    left = [at for source in full if (at := (board.get(environment, source) or _NOTHING).taken_mono) is not None]
+    then = _verdict(board, environment, full, None)
+    ago = mono - max(left, default=-math.inf)
+    if ago < _JUST_LEFT and (then.troubles or now.state == "unknown"):
+        # What was read within the minute stands as it is: the light question is just being asked.
+        return then
+    return replace(then, ago=ago if ago < math.inf else 0.0) if then.troubles else now
+
+
+_JUST_LEFT = 60.0
+_NOTHING: Snapshot[object] = Snapshot(source="")
+
+
+def _verdict(board: Board, environment: str, sources: Collection[str], mono: float | None) -> EnvironmentVerdict:
+    """By these sources; without `mono` as they stood when each was last read, however long ago."""
     bad: list[str] = []
     doubtful: list[str] = []
     seen = lost = 0
-    for source in _telling(board, environment, polled=polled):
+    for source in sources:
         snapshot = board.get(environment, source)
-        old = snapshot is not None and snapshot.error is None and snapshot.stale(mono)
-        if snapshot is None or (old and not polled):
+        if snapshot is None:
             continue
         seen += 1
         if snapshot.error is not None:
             lost += 1
             doubtful.append(f"{source}: {snapshot.error}")
-        elif old:
+        elif mono is not None and snapshot.stale(mono):
             lost += 1
             doubtful.append(f"{source}: last read {brief(snapshot.age(mono))} ago")
         else:
@@ -109,13 +140,3 @@ def judge(board: Board, environment: str, mono: float, *, polled: bool = True) -
     state = "failed" if bad else "warning" if doubtful else "ok"
     # Several sources tell of the same host that cannot be reached, and it is one trouble.
     return EnvironmentVerdict(state, tuple(dict.fromkeys((*bad, *doubtful))))
-
-
-def _telling(board: Board, environment: str, *, polled: bool) -> tuple[str, ...]:
-    """The sources to judge by. Once the others are read nobody asks the light question again; once it is asked nobody
-    reads the others, and an error of then says nothing of now."""
-    sources = board.sources(environment)
-    if LIGHT not in sources:
-        return sources
-    full = tuple(source for source in sources if source != LIGHT)
-    return full or sources if polled else (LIGHT,)

@@ -39,11 +39,14 @@ def ending_lines(
 
 def _migrations(step: StepProgress) -> list[Line]:
     """What the step has done to the database, or may have: what was begun and did not end well is not undone."""
-    said = migrated(step)
+    said, changed = migrated(step)
     if not said:
         return []
     well = " ended ok" if step.outcome is Outcome.OK else ""
-    return [((f"{said}: ", "warning"), (f"step {harmless(step.name)}{well}; nothing takes them back", ""))]
+    name = f"step {harmless(step.name)}{well}"
+    if not changed:
+        return [((f"{said}: ", "dim"), (name, ""))]
+    return [((f"{said}: ", "warning"), (f"{name}; nothing takes them back", ""))]
 
 
 def _live(view: RunView, snapshot: Snapshot[ReleaseReading]) -> Line:

@@ -1,7 +1,7 @@
 """The step kinds, one file each; the index below is the only list of them.
 
 Their helpers are `kinds` and `scripts` for all of them, `release_code` and `cleanup` for `release`, and `workers` for
-`service`.
+`service`, and `migrations` for `artisan`.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from console.ports import Reach
 from console.ports.steps import StepContext
 from console.steps.kinds import BaseKind
 from console.steps.maintenance import UP, read_back, up_script, with_way_up
+from console.steps.migrations import COUNTS, counted, migrations_after, migrations_before
 from console.steps.scripts import artisan_needs, as_user, assemble, words
 from console.steps.workers import advise_broadcast
 
@@ -88,7 +89,7 @@ class ArtisanKind(BaseKind):
             checks={"migrate-status": lambda host: self._pending(context, host, ran=0, pending=1)},
             whens={"migrations-pending": lambda host: self._pending(context, host, ran=1, pending=0)},
             danger=artisan_danger(first.run),
-            params={"argv": list(first.run)},
+            params={"argv": list(first.run), **self._counts(context, first)},
             undos={UP: lambda host: up_script(context, host)} if facts.maintenance is Maintenance.DOWN else {},
             facts=facts,
             needs=lambda host: self._needs(context, host),
@@ -105,14 +106,12 @@ class ArtisanKind(BaseKind):
         return advise_broadcast(context, step, reach, later, horizon=horizon)
 
     def before(self, context: StepContext, host: str) -> Mapping[str, Json]:
-        """Nothing is kept."""
-        del context, host
-        return {}
+        """Of a step that migrates: how many migrations the database has, where that can be read."""
+        return migrations_before(context, host)
 
     def after(self, context: StepContext, host: str, noted: Mapping[str, Json], ended: Performed) -> Performed:
-        """What artisan said, but of maintenance mode what the host says."""
-        del noted
-        return read_back(context, host, ended)
+        """What artisan said, but of maintenance mode what the host says, and of migrations how many there are now."""
+        return migrations_after(context, host, noted, read_back(context, host, ended))
 
     def _needs(self, context: PlanContext, host: Host) -> list[Need]:
         params = self._params(context, host)
@@ -137,6 +136,19 @@ class ArtisanKind(BaseKind):
         if runs(params.run, "migrate:rollback"):
             return f"cd -- {directory}\n{_checked_rollback(command)}"
         return f"cd -- {directory}\nexec {command}"
+
+    def _counts(self, context: PlanContext, params: ArtisanParams) -> dict[str, Json]:
+        """The script that counts migrations on each host, for a command of which their number tells what it did."""
+        options = counted(params.run)
+        if options is None:
+            return {}
+        status = [context.environment.app.php, "artisan", "migrate:status", "--no-interaction", "--no-ansi", *options]
+        command = words(as_user(status, context.step.become))
+        return {
+            COUNTS: {
+                host.name: f"cd -- {words([context.code(host, params.where)])} && {command}" for host in context.hosts
+            }
+        }
 
     def _pending(self, context: PlanContext, host: Host, *, ran: int, pending: int) -> str:
         where = self._params(context, host).where

@@ -6,7 +6,7 @@ application's database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,10 +19,12 @@ from console.domain.plan_context import PlanContext
 from console.domain.runs import Danger, PlannedStep
 from console.domain.step_facts import StepFacts
 from console.domain.templates import fill
-from console.errors import UsageError
+from console.errors import OpsconsoleError, RefusedError, UsageError
+from console.ports import Reach
 from console.ports.steps import PerformContext, StepContext
 from console.services.failed_jobs.outcomes import FailedOutcomes
 from console.services.failed_jobs.retry import FailedRetry, RetryOrder
+from console.services.failed_jobs.table import READABLE_STORES, unreadable_store
 from console.steps.kinds import BaseKind
 from console.steps.scripts import HEAD, artisan_needs, as_user, assemble, performed, words
 
@@ -111,6 +113,19 @@ class FailedJobsKind(BaseKind):
             facts=self.facts(context.step),
             needs=lambda host: artisan_needs(context, host, "current"),
         )
+
+    def advise(
+        self, context: PlanContext, step: PlannedStep, reach: Reach, later: Sequence[PlannedStep]
+    ) -> Sequence[str]:
+        """Nothing, or RefusedError where the rows cannot be read: what became of a job would never be known."""
+        del context, later
+        try:
+            why = unreadable_store(reach.facts())
+        except OpsconsoleError as error:
+            return (f"Where the application keeps failed jobs could not be read: {error.what}.",)
+        if why:
+            raise RefusedError(f"The step {step.name}: {why}.", done="Nothing was planned.", fix=READABLE_STORES)
+        return ()
 
     def before(self, context: StepContext, host: str) -> Mapping[str, Json]:
         """The rows as they are, from the application's own table, and the archive of those that will go."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from console.store import schema
 from console.store.files import prepare
 
 BUSY_SECONDS = 10.0
+_BIRTH_SECONDS = 2.0
 
 
 class Database:
@@ -98,7 +100,9 @@ def open_database(state_dir: Path, *, group: str = "", mounts: str | None = None
     Errors: InsecureError for loose permissions, StateError for a network disk, an unusable directory or file.
     `mounts` replaces /proc/self/mounts in tests.
     """
-    path = prepare(state_dir, group=group, mounts=mounts)
+    path, made = prepare(state_dir, group=group, mounts=mounts)
+    if not made:
+        _refuse_emptied(path)
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
@@ -115,6 +119,28 @@ def open_database(state_dir: Path, *, group: str = "", mounts: str | None = None
         database.close()
         raise
     return database
+
+
+def _refuse_emptied(path: Path) -> None:
+    """A file without a byte in it was a database, or was never made into one. It is put aside, and that is said once:
+    runs and the audit must not begin anew without anybody noticing. One that another process is just making has its
+    tables within moments."""
+    until = time.monotonic() + _BIRTH_SECONDS
+    while path.stat().st_size == 0:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    else:
+        return
+    aside = path.with_name(f"{path.name}.empty-{time.strftime('%Y%m%d%H%M%S')}")
+    for ending in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    raise StateError(
+        f"the state database {harmless(str(path))} was empty: runs, marks and the audit that it held are not in it",
+        done=f"it was put aside as {harmless(str(aside))}; nothing else was changed",
+        fix="put a copy of it back; else the next start makes a new one, and `audit verify` finds what witnesses know",
+    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -151,7 +177,14 @@ def _settle(database: Database) -> None:
                 if name not in have:
                     connection.execute(schema.meta.insert().values(name=name, value=value))
         found = _meta(database)
-    database.readonly = int(found["schema"]) > schema.VERSION
+    number = found["schema"]
+    if not (number.isascii() and number.isdecimal()):
+        raise StateError(
+            f"the state database {harmless(str(database.path))} names no number as its schema: {harmless(number)[:40]}",
+            done="nothing was changed",
+            fix="it is damaged or not ours: put a copy of it back, or move it away, and a new one is made",
+        )
+    database.readonly = int(number) > schema.VERSION
     database.chain = found.get("chain", "")
 
 

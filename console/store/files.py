@@ -22,8 +22,8 @@ _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glu
 _NETWORK_FUSE = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone")
 
 
-def prepare(directory: Path, *, group: str = "", mounts: str | None = None) -> Path:
-    """Makes (or checks) the directory and an empty database file in it; the file's path.
+def prepare(directory: Path, *, group: str = "", mounts: str | None = None) -> tuple[Path, bool]:
+    """Makes (or checks) the directory and an empty database file in it; the file's path, and whether it was made now.
 
     Without `group` 0700/0600, with it 2770/0660 of that group. InsecureError when others could read or change what is
     there, StateError when it cannot be used at all. `mounts` replaces /proc/self/mounts in tests.
@@ -35,14 +35,14 @@ def prepare(directory: Path, *, group: str = "", mounts: str | None = None) -> P
         _refuse_network(real, mounts)
         _check(directory, directory.stat(), gid, "directory")
         path = directory / NAME
-        _make_file(path, gid)
+        made = _make_file(path, gid)
     except OSError as error:
         raise StateError(
             f"the state directory {_shown(directory)} cannot be used: {error.strerror or error}",
             done="nothing was changed",
             fix="give this account a writable directory on a local disk, or set state.path in the configuration",
         ) from error
-    return path
+    return path, made
 
 
 def _shown(path: Path) -> str:
@@ -71,12 +71,13 @@ def _make_directory(directory: Path, gid: int | None) -> None:
         directory.chmod(0o2770)
 
 
-def _make_file(path: Path, gid: int | None) -> None:
+def _make_file(path: Path, gid: int | None) -> bool:
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    made = True
     try:
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        pass
+        made = False
     else:
         try:
             if gid is not None:
@@ -88,6 +89,7 @@ def _make_file(path: Path, gid: int | None) -> None:
     for each in (path, *(path.with_name(path.name + ending) for ending in _COMPANIONS)):
         with contextlib.suppress(FileNotFoundError):
             _check(each, each.lstat(), gid, "file")
+    return made
 
 
 def _check(path: Path, found: os.stat_result, gid: int | None, kind: str) -> None:

@@ -19,6 +19,7 @@ from console.domain.plan_codec import decode_plan, encode_plan, plan_hash
 from console.domain.policy import Operator
 from console.domain.runs import Event, EventKind, Plan, RunRow
 from console.errors import LeaseLostError, StateError, UsageError
+from console.own_commands import own_command
 from console.ports import Lease, Request
 from console.store import schema
 from console.store.database import Database
@@ -68,7 +69,7 @@ class RunStore:
         with self._database.read() as connection:
             found = connection.execute(select(schema.runs).where(schema.runs.c.id == run)).one_or_none()
         if found is None:
-            raise UsageError(f"there is no run {run}", fix="`opsconsole runs list` names those there are")
+            raise UsageError(f"there is no run {run}", fix=f"`{own_command('runs list')}` names those there are")
         return _row(found)
 
     def runs(self, *, environment: str = "", limit: int = 50) -> tuple[RunRow, ...]:
@@ -208,7 +209,7 @@ def _still_held(connection: Connection, lease: Lease) -> None:
         raise LeaseLostError(
             f"the lease {lease.name} is no longer ours",
             done="nothing was started: somebody else goes on with this run",
-            fix="`opsconsole runs attach` follows it",
+            fix=f"`{own_command('runs attach N')}` follows it",
         )
 
 

@@ -54,6 +54,7 @@ class ActionFlow:
         self._services = services
         self._bridge = bridge
         self._actions: dict[str, Action] = {}
+        self._read = False
         self.busy = ""
         self._told: dict[int, str] = {}
         self._refused: tuple[tuple[str, ...], float] = ((), 0.0)
@@ -62,6 +63,10 @@ class ActionFlow:
     def names(self) -> Collection[str]:
         """The actions the banner's environment has."""
         return self._actions.keys()
+
+    def lacks(self, action: str) -> bool:
+        """Whether the banner's environment has no such action; not while its actions are being read."""
+        return self._read and action not in self._actions
 
     @property
     def runnable(self) -> tuple[str, ...]:
@@ -74,12 +79,12 @@ class ActionFlow:
 
     def entered(self, environment: Environment) -> None:
         """Reads the actions of an environment that has just become the banner's."""
-        self._actions = {}
+        self._actions, self._read = {}, False
         self.busy = ""
         self._bridge.ask(lambda: self._services.runs.actions(environment.name), self._known, self._failed, "actions")
 
     def _known(self, actions: tuple[Action, ...]) -> None:
-        self._actions = {action.name: action for action in actions}
+        self._actions, self._read = {action.name: action for action in actions}, True
         self._stage.actions_changed()
 
     def _work(self, words: str) -> None:

@@ -46,8 +46,9 @@ def run_line(view: ConsoleView, text: str) -> None:
         _WORDS[name](view, word)
         return
     aliases = {"q": "quit", "q!": "quit", "h": "help"}
-    found = next((each for each in all_commands() if each.name and each.name == aliases.get(name, name)), None)
-    if found is None or word:
+    wanted = aliases.get(name, name)
+    found = next((each for each in all_commands() if each.name == wanted), None)
+    if found is None or word or (found.production and view.acting and view.acting.lacks(found.production)):
         from difflib import get_close_matches
 
         near = get_close_matches(name, [*_names(view), *_WORDS], n=1)

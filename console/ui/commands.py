@@ -219,6 +219,11 @@ def command(id: str) -> Command:
     raise KeyError(id)
 
 
+def production_of(id: str) -> str:
+    """The action that the command of that id begins; empty for every other command, those of panes included."""
+    return next((each.production for each in COMMANDS if each.id == id), "")
+
+
 def hint(ids: Iterable[str], words: Mapping[str, str] | None = None) -> str:
     """`r retry  x forget`: the short text a pane shows in its border; `words` replace titles by id."""
     own = words or {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from console.ui.command_line import run_line, ways_on
-from console.ui.commands import command
+from console.ui.commands import production_of
 from console.ui.console_view import ConsoleView
 from console.ui.layout import DRAWER
 from console.ui.messages import ActionChosen
@@ -18,7 +18,7 @@ def press(view: ConsoleView, id: str) -> None:
     """Does the command `id` of the main screen."""
     if id.startswith("pane.") and id[5:].isdigit():
         view.focus_pane(int(id[5:]))
-    elif production := command(id).production:
+    elif production := production_of(id):
         _act(view, production)
     else:
         _DEEDS[id](view)

@@ -32,11 +32,12 @@ def source_kinds() -> ConfigurableSources:
     return index()
 
 
-def load(path: Path | None, kinds: StepKinds | None = None) -> Config:
-    """The configuration at `path` (None: the usual places); ConfigError with every problem, InsecureError."""
+def load(path: Path | None, kinds: StepKinds | None = None, *, complete: bool = False) -> Config:
+    """The configuration at `path` (None: the usual places); ConfigError with every problem, InsecureError. `complete`
+    also looks for what it names and what is not there."""
     from console.config.load import load_config
 
-    return load_config(path, step_kinds() if kinds is None else kinds, source_kinds())
+    return load_config(path, step_kinds() if kinds is None else kinds, source_kinds(), complete=complete)
 
 
 def notes(config: Config) -> list[str]:

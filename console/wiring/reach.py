@@ -157,7 +157,7 @@ class LiveReach:
             raise missing_connection(self._environment, "database", name, facts)
         if target.driver == "sqlite" and target.via is not Via.DIRECT:
             raise unreadable_sqlite(self._environment, name, target.file)
-        return target
+        return self._discovery.with_passwords().sql.get(name, target) if target.withheld else target
 
     def _redis_target(self, name: str) -> RedisTarget:
         facts = self.facts()
@@ -166,7 +166,7 @@ class LiveReach:
             raise redis_cluster(self._environment, name)
         if target is None or facts.redis_origin(name).guessed:
             raise missing_connection(self._environment, "redis", name, facts)
-        return target
+        return self._discovery.with_passwords().redis.get(name, target) if target.withheld else target
 
     def _once(self, made: dict[str, T], name: str, make: Callable[[], T]) -> T:
         with self._lock:

@@ -33,6 +33,7 @@ from console.services.running.runner_context import RunnerContext
 from console.services.runs.control import ControlContext, OpenWindows, RunControl
 from console.services.runs.leases import Heartbeat, acquire, new_holder
 from console.services.runs.liveness import lease_name
+from console.services.runs.runner_log import runner_end
 from console.services.runs.spawn import start_runner
 from console.services.threads.loop import SystemClock
 
@@ -97,9 +98,8 @@ def build_control(
     *,
     windows: OpenWindows,
     reach: Callable[[str], AbstractContextManager[Reach]],
-    options: str = "",
 ) -> RunControl:
-    """The control of runs. `config` must have its actions; `options` stand behind commands to paste."""
+    """The control of runs. `config` must have its actions."""
     context = ControlContext(
         declared=config,
         store=state.runs,
@@ -111,7 +111,7 @@ def build_control(
         operator=state.operator,
         clock=state.clock,
         start=partial(start_runner, config=config.path, state_path=config.state_path),
-        options=options,
+        runner_end=partial(runner_end, config.state_path),
     )
     return RunControl(context)
 

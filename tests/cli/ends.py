@@ -92,7 +92,7 @@ class House:
         self.unstartable = False
         # Read once: hundreds of commands are called on it.
         loaded = load(self.config)
-        patch.setattr("console.wiring.configuration.load", lambda _path: loaded)
+        patch.setattr("console.wiring.configuration.load", lambda _path, **_: loaded)
         patch.setattr("console.wiring.reach.open_reach", lambda *_, **__: self.stage.reach)
         patch.setattr("console.wiring.runs.start_runner", self._run)
         patch.setattr(

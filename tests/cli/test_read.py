@@ -231,10 +231,14 @@ def test_plan_without_an_action_lists_them_with_their_parameters(world: World, r
     assert "rollback" in text and "--param to=" in text
     [deploy] = [line for line in text.splitlines() if line.startswith("deploy")]
     assert "not here" in deploy, "it has no source"
+    assert "--param allow_failing=… (text)  Probes that may fail before step 1, separated by commas" in text
     code, document = run("plan", "-e", "lab", "--json")
     assert code == 0
     retry = next(each for each in document["actions"] if each["name"] == "retry")
-    assert [(param["name"], param["required"]) for param in retry["params"]] == [("ids", True)]
+    assert [(param["name"], param["required"]) for param in retry["params"]] == [
+        ("ids", True),
+        ("allow_attached", False),
+    ]
     assert all(shell.scripts == [] for shell in world.shells.values()), "nothing is asked of a host"
 
 

@@ -235,20 +235,3 @@ def test_an_ended_run_tells_what_is_true_and_the_way_back_with_the_config_typed(
         assert "finished   one on web1, web2" in said
         assert "failed     two on web1, web2" in said
         assert "lock       released" in said
-
-
-def test_a_command_to_paste_names_the_config_that_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPSCONSOLE_CONFIG", raising=False)
-    assert console.cli.confirm.typed_options(Path("/etc/my o.yaml")) == " --config '/etc/my o.yaml'"
-    monkeypatch.setenv("OPSCONSOLE_CONFIG", "/etc/my o.yaml")
-    assert console.cli.confirm.typed_options(Path("/etc/my o.yaml")) == ""
-    assert console.cli.confirm.typed_options(None) == ""
-
-
-@pytest.mark.parametrize("variable", ["", "lab/o.yaml"])
-def test_a_command_to_paste_finds_a_relative_config_from_any_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    monkeypatch.setenv("OPSCONSOLE_CONFIG", variable)
-    monkeypatch.chdir(tmp_path)
-    assert console.cli.confirm.typed_options(Path("lab/o.yaml")) == f" --config {tmp_path}/lab/o.yaml"

@@ -164,7 +164,9 @@ stat: 5
         ("    app: {path: /x}\n", '5:5: "app" stands here a second time (first on line 3)'),
         ("    url: ftp://h\n", '5:10: "url" must be a URL that begins with https:// or http://'),
         ("include: [x.yaml]\n", '5:1: unknown key "include"'),
-        ("    logs: [../../etc/passwd]\n", "without .."),
+        ("    timezone: Europe/Berln\n", 'nobody knows this one, did you mean "Europe/Berlin"?'),
+        ("    database: {driver: pgsql, host: db}\n", "names a kind of database that this console cannot read yet"),
+        ("    logs: [../../etc/passwd]\n", "without . or .."),
         ("    tier: Protected\n", 'did you mean "protected"?'),
         ("    app.path: /x\n", '5:5: unknown key "app.path"'),
     ],
@@ -259,3 +261,49 @@ def test_the_digest_follows_every_byte(tmp_path: Path) -> None:
 def test_every_key_of_an_environment_stands_in_the_sample() -> None:
     stated = set(FULL.replace(":", " ").replace("{", " ").split())
     assert set(EnvironmentModel.model_fields) - {"sources"} <= stated
+
+
+@pytest.mark.parametrize(
+    ("app", "problem"),
+    [
+        ("path: /", '3:17: "path" must be a path below the root of the host, not the root itself'),
+        ("path: //.", '3:17: "path" must be a path below the root of the host, not the root itself'),
+        ("path: /a, control: /", '3:30: "control" must be a path below the root of the host, not the root itself'),
+        (
+            'path: /a, shared: ["."]',
+            '3:30: "shared[0]" must be a path below the application, without a leading slash and without . or ..',
+        ),
+        ("path: /a, source: {git: ''}", '3:35: "git" must be a git URL or path'),
+    ],
+)
+def test_paths_that_would_mean_everything_are_refused(tmp_path: Path, app: str, problem: str) -> None:
+    assert problems(tmp_path, HEAD + f"    app: {{{app}}}\n    hosts: {{web1: {{ssh: web1}}}}\n") == [problem]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "problem"),
+    [
+        ("web1: {ssh: a, roles: [primry]}", '4:36: no host has the role "primary"; did you mean it by "primry"?'),
+        (
+            "web1: {ssh: a, roles: [web]}, web2: {ssh: b}",
+            '4:12: no host has the role "primary": it says which one holds the lock and runs what must run once',
+        ),
+        ("'we b': {ssh: a}", '4:13: "we b" must be letters, digits, dots, dashes and underscores, and begin with a'),
+        ("'[key]': {ssh: a}", '4:13: "[key]" must be letters, digits, dots, dashes and underscores, and begin with a'),
+    ],
+)
+def test_hosts_without_a_primary_one_and_wrong_names_are_named(tmp_path: Path, hosts: str, problem: str) -> None:
+    (found,) = problems(tmp_path, HEAD + f"    app: {{path: /srv/app}}\n    hosts: {{{hosts}}}\n")
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize("hosts", ["web1: {ssh: a, roles: [web]}", "web1: {ssh: a}, web2: {ssh: b}"])
+def test_one_host_or_no_word_about_roles_needs_no_primary(tmp_path: Path, hosts: str) -> None:
+    text = HEAD + f"    app: {{path: /srv/app}}\n    hosts: {{{hosts}}}\n"
+    assert load_config(write(tmp_path, text), source_kinds={}).environments[0].primary().name == "web1"
+
+
+def test_a_key_that_stands_twice_in_an_expectation_is_refused(tmp_path: Path) -> None:
+    text = SMALL + "    health: [{url: 'https://a.example', expect: {json: {status: ok, status: up}}}]\n"
+    (found,) = problems(tmp_path, text)
+    assert found == '5:69: "status" stands here a second time (first on line 5)'

@@ -300,3 +300,13 @@ def test_any_bytes_have_a_harmless_verdict(body: bytes, kind: str) -> None:
     assert harmless(found.detail) == found.detail
     if found.status is OK and kind == JSON:
         assert json.loads(body.decode())
+
+
+def test_a_document_that_says_one_thing_twice_fulfils_no_expectation() -> None:
+    body = b'{"status": "fail", "status": "ok"}'
+    twice = 'it has the key "status" twice, with two values'
+    plain = judged(body)
+    assert (plain.status, plain.detail) == (WARNING, twice)
+    expecting = judged(body, expect_json={"status": "ok"})
+    assert (expecting.status, expecting.detail) == (FAILED, f"the answer is not a JSON object; {twice}")
+    assert judged(b'{"status": "ok", "status": "ok"}', expect_json={"status": "ok"}).status is OK

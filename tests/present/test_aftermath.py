@@ -11,6 +11,7 @@ from console.domain.actions import Effect, GateSpec, StepSpec
 from console.domain.documents import Json
 from console.domain.event_codec import decode_payload
 from console.domain.runs import EventKind, Outcome, RunView
+from console.own_commands import name_configuration
 from console.present.aftermath import aftermath
 from console.present.run_documents import event_line
 from tests.services.running.stage import Stage, action, breaking, release, step
@@ -29,7 +30,8 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def told(stage: Stage, view: RunView) -> str:
     events = stage.store.events(view.run)
-    return "\n".join(aftermath(stage.store.run(view.run), view, events, options=" --config /etc/o.yaml"))
+    name_configuration(Path("/etc/o.yaml"))
+    return "\n".join(aftermath(stage.store.run(view.run), view, events))
 
 
 def test_a_failed_gate_leaves_the_new_release_live_and_names_the_way_back(stage: Stage) -> None:

@@ -163,6 +163,46 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
         open_database(directory)
 
 
+@pytest.mark.parametrize("number", ["abc", "", "-1", "1.5", "²"])
+def test_a_schema_that_is_no_number_is_one_sentence(tmp_path: Path, number: str) -> None:
+    open_database(tmp_path / "state").close()
+    with sqlite3.connect(tmp_path / "state/state.db") as connection:
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (number,))
+    connection.close()
+    with pytest.raises(StateError) as caught:
+        open_database(tmp_path / "state")
+    assert f"names no number as its schema: {number}" in caught.value.what
+    assert caught.value.done == "nothing was changed" and "move it away" in caught.value.fix
+
+
+def test_an_emptied_database_is_put_aside_and_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.store.database._BIRTH_SECONDS", 0.1)
+    open_database(tmp_path / "state").close()
+    file = tmp_path / "state/state.db"
+    os.truncate(file, 0)
+    with pytest.raises(StateError) as caught:
+        open_database(tmp_path / "state")
+    (aside,) = (tmp_path / "state").glob("state.db.empty-*")
+    assert str(caught.value).splitlines() == [
+        f"the state database {file} was empty: runs, marks and the audit that it held are not in it",
+        f"it was put aside as {aside}; nothing else was changed",
+        "put a copy of it back; else the next start makes a new one, and `audit verify` finds what witnesses know",
+    ]
+    assert not file.exists()
+    open_database(tmp_path / "state").close()
+
+
+def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    (directory / "state.db").touch(mode=0o600)
+    maker = threading.Timer(0.3, lambda: sqlite3.connect(directory / "state.db").execute("PRAGMA user_version = 1"))
+    maker.start()
+    open_database(directory).close()
+    maker.join()
+    assert not list(directory.glob("*.empty-*"))
+
+
 def test_a_path_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("x")
     with pytest.raises((StateError, InsecureError)):

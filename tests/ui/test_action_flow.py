@@ -241,12 +241,6 @@ async def test_asked_parameters_come_before_the_plan(world: FakeWorld) -> None:
         assert world.runs.planned[0][2] == {"ref": "hotfix"}
 
 
-async def test_actions_an_environment_lacks_are_not_in_the_footer(world: FakeWorld) -> None:
-    async with driven(world) as screen:
-        await screen.until(lambda: "D deploy" in screen.text)
-        assert "B backup" not in screen.text and "W workers" not in screen.text
-
-
 async def test_what_planning_refuses_is_told_in_full(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     from console.errors import RefusedError
 

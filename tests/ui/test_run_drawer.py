@@ -237,7 +237,7 @@ async def test_a_run_that_ended_badly_says_what_is_live_now(
     world: FakeWorld, size: tuple[int, int], outcome: str
 ) -> None:
     run = start_deploy(world, "production")
-    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0)
+    world.runs.add(run, EventKind.STEP_FINISHED, "migrate", "web1", outcome="ok", exit_status=0, migrated=2)
     async with driven(world, size) as screen:
         await screen.press("0")
         world.clock.advance(1)
@@ -251,7 +251,7 @@ async def test_a_run_that_ended_badly_says_what_is_live_now(
         )
         world.board.put("production", "releases", ReleaseReading(hosts=hosts), every=5.0)
         await screen.until(lambda: "current release now: web1 20261121-3, web2 20261120-1" in screen.text)
-        for shown in (detail, "migrations ran: step migrate ended ok", "offers: rollback (R)"):
+        for shown in (detail, "2 migrations ran: step migrate ended ok", "offers: rollback (R)"):
             assert shown in screen.text
 
 

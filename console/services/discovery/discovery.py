@@ -86,6 +86,25 @@ class Discovery:
         finally:
             self._lock.release()
 
+    def with_passwords(self) -> AppFacts:
+        """The facts with every password: those that no memory holds are asked of the host. RemoteError when it does not
+        tell them."""
+        with self._lock:
+            facts = self.facts()
+            sql, redis = facts.sql.values(), facts.redis.values()
+            if not (any(target.withheld for target in sql) or any(target.withheld for target in redis)):
+                return facts
+            asked = self._ask(probe=True)
+            found = learned(asked)
+            if found.problem or not found.known:
+                raise RemoteError(
+                    f"{self._environment.primary().name}: the passwords of its databases could not be read: "
+                    f"{found.problem or 'the application did not tell them'}"
+                )
+            self._found = _Discovered(found.facts(asked), asked.signature, asked, self._clock.monotonic())
+            self._overridden = None
+            return self.facts()
+
     def remembered(self) -> AppFacts | None:
         """What an earlier console found out, without passwords and overrides; asks nobody. None when nothing was."""
         found = self._remembered("")
@@ -226,7 +245,7 @@ class Discovery:
 
     def _remember(self, signature: str, found: Learned, answer: ProbeAnswer) -> None:
         document = without_secrets(found.document, answer.values)
-        if document is None or not signature:
+        if not signature:
             return
         kept: dict[str, Json] = {
             "version": _VERSION,

@@ -6,6 +6,7 @@ Owns the document's shape. Pure. Must not know where a document comes from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote, urlsplit
 
 from console.domain.documents import Json
 from console.domain.environment import AppFacts, CacheStore, QueueConnection, RedisTarget, SqlTarget
@@ -48,8 +49,9 @@ def texts(document: Mapping[str, Json], key: str) -> tuple[str, ...]:
 # --- without secrets -------------------------------------------------------------------------------------------------
 
 
-def without_secrets(document: Document, env: Mapping[str, str]) -> Document | None:
-    """The document with each password replaced by the `.env` key that holds it; None when no key holds one of them."""
+def without_secrets(document: Document, env: Mapping[str, str]) -> Document:
+    """The document with each password replaced by the `.env` key that holds it, alone or in a URL; of one that stands
+    in no key (a text in a configuration file) is only kept that there is one."""
     stripped = dict(document)
     for kind in ("sql", "redis"):
         targets: dict[str, Json] = {}
@@ -60,17 +62,26 @@ def without_secrets(document: Document, env: Mapping[str, str]) -> Document | No
             kept = {key: value for key, value in entry.items() if key != "password"}
             if password:
                 key = _holder(password, env)
-                if key is None:
-                    return None
-                kept["password_key"] = key
+                kept |= {"password_key": key} if key else {"password_withheld": True}
             targets[name] = kept
         stripped[kind] = targets
     return stripped
 
 
-def _holder(password: str, env: Mapping[str, str]) -> str | None:
+def _holder(password: str, env: Mapping[str, str]) -> str:
+    """The key whose value is the password or a URL with it; empty when there is none."""
     holders = [key for key, value in env.items() if value == password]
-    return next((key for key in _PREFERRED if key in holders), holders[0] if holders else None)
+    holders += [key for key, value in env.items() if value != password and _of_url(value) == password]
+    return next((key for key in _PREFERRED if key in holders), holders[0] if holders else "")
+
+
+def _of_url(value: str) -> str:
+    """The password in a URL; empty for any other text."""
+    try:
+        parts = urlsplit(value) if "://" in value else None
+    except ValueError:
+        return ""
+    return unquote(parts.password) if parts is not None and parts.password else ""
 
 
 # --- from a document -------------------------------------------------------------------------------------------------
@@ -126,7 +137,10 @@ def facts_of(
 
 def _password(entry: Mapping[str, Json], env: Mapping[str, str]) -> Secret:
     key = text(entry, "password_key")
-    return Secret(env.get(key, "") if key else text(entry, "password"))
+    if not key:
+        return Secret(text(entry, "password"))
+    value = env.get(key, "")
+    return Secret(_of_url(value) or value)
 
 
 def _sql(entry: Mapping[str, Json], env: Mapping[str, str]) -> SqlTarget:
@@ -144,6 +158,7 @@ def _sql(entry: Mapping[str, Json], env: Mapping[str, str]) -> SqlTarget:
         password=_password(entry, env),
         prefix=text(entry, "prefix"),
         timezone=text(entry, "timezone"),
+        withheld=entry.get("password_withheld") is True,
     )
 
 
@@ -167,4 +182,5 @@ def _redis(entry: Mapping[str, Json], env: Mapping[str, str]) -> RedisTarget:
         user=text(entry, "user"),
         password=_password(entry, env),
         prefix=text(entry, "prefix"),
+        withheld=entry.get("password_withheld") is True,
     )

@@ -99,6 +99,7 @@ def _override_sql(facts: AppFacts, name: str, stated: Mapping[str, Json], resolv
         database=text(stated, "database", base.database),
         user=text(stated, "user", base.user),
         password=resolve(text(stated, "password")) if stated.get("password") else base.password,
+        withheld=base.withheld and not stated.get("password"),
         file=text(stated, "file", base.file),
         prefix=text(stated, "prefix", base.prefix),
         via=Via(text(stated, "via", base.via.value)),
@@ -136,6 +137,7 @@ def _override_redis(
         database=number(stated, "database", base.database),
         user=text(stated, "user", base.user),
         password=resolve(text(stated, "password")) if stated.get("password") else base.password,
+        withheld=base.withheld and not stated.get("password"),
         prefix=text(stated, "prefix", base.prefix),
         via=Via(text(stated, "via", base.via.value)),
     )

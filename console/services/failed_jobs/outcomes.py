@@ -24,7 +24,7 @@ from console.domain.sqlwords import identifier, is_json_object
 from console.errors import OpsconsoleError, StateError, UsageError
 from console.own_directories import make_directory
 from console.ports import Reach, Row, Sql
-from console.services.failed_jobs.table import time_zone
+from console.services.failed_jobs.table import READABLE_STORES, time_zone, unreadable_store
 
 _CHUNK = 100
 _PAGE = 50
@@ -236,7 +236,7 @@ def _column(facts: AppFacts) -> str:
         return "uuid"
     if facts.failed_driver == "database":
         return "id"
-    raise UsageError("The application keeps its failed jobs where this console cannot read them.")
+    raise UsageError(unreadable_store(facts), fix=READABLE_STORES)
 
 
 def _prefix(facts: AppFacts) -> str:

@@ -45,17 +45,25 @@ _THROWN = "{main}\n\nNext "
 _DRIVERS = ("database-uuids", "database")
 
 
+READABLE_STORES = "it reads the drivers database-uuids and database (config/queue.php, failed.driver)"
+"""What to say beside `unreadable_store`."""
+
+
+def unreadable_store(facts: AppFacts) -> str:
+    """Why this console cannot read where the application keeps failed jobs; empty when it can."""
+    if facts.failed_driver in _DRIVERS:
+        return ""
+    driver = Raw.of(facts.failed_driver or "null").show(40)
+    return f"failed jobs are kept by the driver {driver}, which this console cannot read"
+
+
 class FailedTable:
     """The failed jobs of one environment, read through one SQL session. UnreachableError, QueryError, UsageError when
     the application keeps them where this console cannot read."""
 
     def __init__(self, facts: AppFacts, sql: Sql, *, deadline: float = 5.0) -> None:
-        if facts.failed_driver not in _DRIVERS:
-            raise UsageError(
-                f"failed jobs are kept by the driver {Raw.of(facts.failed_driver or 'null').show(40)}, "
-                "which this console cannot read",
-                fix="it reads the drivers database-uuids and database (config/queue.php, failed.driver)",
-            )
+        if why := unreadable_store(facts):
+            raise UsageError(why, fix=READABLE_STORES)
         target = facts.sql.get(facts.failed_sql or facts.default_sql)
         self._sql = sql
         self._deadline = deadline

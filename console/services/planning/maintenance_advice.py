@@ -13,6 +13,7 @@ from console.domain.maintenance import MaintenanceReading
 from console.domain.plans import PlannedStep
 from console.domain.step_facts import Maintenance
 from console.errors import OpsconsoleError
+from console.own_commands import own_command
 from console.ports import Clock, Reach
 from console.present.maintenance import trouble
 from console.services.target.maintenance import read_maintenance
@@ -20,7 +21,7 @@ from console.services.target.maintenance import read_maintenance
 
 def ending(environment: str) -> str:
     """The command that ends maintenance mode."""
-    return f"opsconsole run maintenance --param do=up -e {environment}"
+    return own_command(f"run maintenance --param do=up -e {environment}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

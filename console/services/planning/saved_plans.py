@@ -22,6 +22,7 @@ from console.domain.policy import Operator
 from console.domain.shellwords import Kind, refused
 from console.domain.untrusted import Raw, harmless
 from console.errors import InsecureError, RefusedError, UsageError
+from console.own_commands import own_command
 from console.ports import Reach
 from console.services.planning.planner import Planner, binding_hash
 from console.services.planning.staleness import differences_of
@@ -115,5 +116,5 @@ def read_plan(file: Path) -> Plan:
         raise UsageError(
             f"{shown} is not a plan: {Raw.of(str(error)).show(200)}",
             done=_NOTHING,
-            fix="Write one with: opsconsole plan ACTION -e ENV -o FILE",
+            fix=f"Write one with: {own_command('plan ACTION -e ENV -o FILE')}",
         ) from error

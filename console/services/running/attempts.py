@@ -14,7 +14,9 @@ from console.domain.actions import Effect
 from console.domain.events import OUTPUT_KEPT, RunStarted, StepIntended, StepStarted
 from console.domain.redact import Secret
 from console.domain.runs import Outcome
+from console.domain.untrusted import harmless
 from console.errors import LeaseLostError, LockHeldError, OpsconsoleError, RemoteError
+from console.own_commands import own_command
 from console.ports import Completed, Shell
 from console.services.running.held_lock import UnprovedError
 from console.services.running.links import LinkGoneError, ParkedError
@@ -22,6 +24,7 @@ from console.services.running.mask import blotted, masked
 from console.services.running.work import Tools, Work, WorkEnd
 from console.services.target.remote_step import (
     GRACE,
+    UNWRITTEN,
     Observation,
     RemoteStep,
     Start,
@@ -77,7 +80,7 @@ class Attempt:
                 raise ParkedError(
                     f"{self._work.step} on {self._host} cannot go on: {error.what}",
                     done="Nothing was started; the lock is kept.",
-                    fix=f"From a session that has the secret: opsconsole runs resume {self._journal.row.id}",
+                    fix=f"From a session that has the secret: {own_command(f'runs resume {self._journal.row.id}')}",
                 ) from error
             return WorkEnd(outcome=Outcome.FAILED, detail=f"nothing was started: {error.what}")
         while True:
@@ -215,11 +218,12 @@ class Attempt:
         if seen.state is StepState.GONE:
             if aborting:
                 return WorkEnd(outcome=Outcome.CANCELLED, detail=f"killed for {self._requests.aborted_by}")
-            return WorkEnd(
-                outcome=Outcome.UNKNOWN,
-                detail="nothing of it runs any more and it left no exit status (killed, or the host restarted)",
-                over=True,
-            )
+            why = "killed, or the host restarted"
+            if seen.reason == UNWRITTEN:
+                control = harmless(self._work.control)
+                why = f"it could not be written: {control} on {self._host} is full, or nobody may write there"
+            detail = f"nothing of it runs any more and it left no exit status ({why})"
+            return WorkEnd(outcome=Outcome.UNKNOWN, detail=detail, over=True)
         status = seen.exit_status
         if status == 0:
             return WorkEnd(outcome=Outcome.OK, exit_status=0)

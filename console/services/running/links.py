@@ -15,6 +15,7 @@ from typing import TypeVar
 from console.domain.back_off import pause_after
 from console.domain.events import LinkLost, LinkRestored
 from console.errors import AuthenticationError, OpsconsoleError, UnreachableError
+from console.own_commands import own_command
 from console.ports import Clock, Reach, Shell
 from console.services.running.journal import Journal
 
@@ -93,7 +94,7 @@ class Links:
                 raise ParkedError(
                     f"{host}: credentials gone: {error.what}",
                     done="The lock is kept; what runs on the hosts goes on.",
-                    fix=f"From a session that has the keys: opsconsole runs resume {self.journal.row.id}",
+                    fix=f"From a session that has the keys: {own_command(f'runs resume {self.journal.row.id}')}",
                 ) from error
             except UnreachableError as error:
                 self.breaks.add()

@@ -11,6 +11,7 @@ from console.domain.actions import Effect
 from console.domain.events import OperatorAnswered, StepIntended
 from console.domain.performed import OperatorAnswer
 from console.domain.runs import Outcome, PlannedStep
+from console.own_commands import own_command
 from console.services.running.host_work import Performer, Work, WorkEnd
 from console.services.running.journal import Journal
 from console.services.running.links import LinkGoneError, ParkedError
@@ -51,7 +52,7 @@ class UnknownEnds:
         since = max(self.journal.last_seq(StepIntended, step=step, host=host), self._looked())
         answer = self.requests.ask(question, choices, step=step, since=since, seconds=self.seconds)
         if answer is None:
-            raise ParkedError(question, fix=f"opsconsole runs answer {self.journal.row.id} {'|'.join(choices)}")
+            raise ParkedError(question, fix=own_command(f"runs answer {self.journal.row.id} {'|'.join(choices)}"))
         return answer
 
     def _looked(self) -> int:

@@ -65,7 +65,7 @@ class Attachment:
             if events := self._newer():
                 return events
             self.left = True
-            self.view = left_alone(self.row, self.view, at=self._clock.now())
+            self.view = left_alone(self.row, self.view, at=self._clock.now(), ended=self._runners.ended)
         return ()
 
     def _newer(self) -> tuple[Event, ...]:

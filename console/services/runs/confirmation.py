@@ -12,6 +12,7 @@ from console.domain.plans import Plan
 from console.domain.policy import ChangeWindow, Confirmation
 from console.domain.runs import RunView
 from console.errors import OpsconsoleError, RefusedError
+from console.own_commands import own_command
 from console.services.planning.planner import check_needs
 
 
@@ -44,8 +45,8 @@ def check_beginning(plan: Plan, view: RunView, window: ChangeWindow | None) -> N
     raise RefusedError(
         f"{plan.environment} is protected, run {view.run} has not begun, and no change window is open.",
         done="Nothing was changed.",
-        fix=f"Open a change window first; on a command line: "
-        f"opsconsole runs resume {view.run} --confirm {plan.environment}",
+        fix="Open a change window first; on a command line: "
+        + own_command(f"runs resume {view.run} --confirm {plan.environment}"),
     )
 
 

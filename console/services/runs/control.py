@@ -24,6 +24,7 @@ from console.domain.plans import Plan
 from console.domain.policy import ABANDONED, ChangeWindow, Confirmation, Operator
 from console.domain.runs import Event, RunRow, RunView, fold, start_view
 from console.errors import OpsconsoleError, RefusedError, UsageError
+from console.own_commands import own_command
 from console.ports import Clock, Reach
 from console.services.planning.saved_plans import accepted_plan, derived_again
 from console.services.records.audit import Audit
@@ -56,7 +57,8 @@ class OpenWindows(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlContext:
     """What the control of runs needs from the rest of the program. `reach` opens an environment for the length of a
-    plan, `planner` knows the step kinds, `start` starts a detached runner, `options` end every command to paste."""
+    plan, `planner` knows the step kinds, `start` starts a detached runner, `runner_end` tells how the newest runner of
+    a run ended, given who has its lease still."""
 
     declared: Declared
     store: RunStore
@@ -68,7 +70,7 @@ class ControlContext:
     operator: Operator
     clock: Clock
     start: Callable[[int], None]
-    options: str = ""
+    runner_end: Callable[[int, str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class RunControl:
 
     def __init__(self, context: ControlContext) -> None:
         self.context = context
-        self.runners = Runners(context.leases, context.clock)
+        self.runners = Runners(context.leases, context.clock, end=context.runner_end)
 
     # --- planning and starting ---------------------------------------------------------------------------------------
 
@@ -153,7 +155,7 @@ class RunControl:
             self.context.start(run)
         except OpsconsoleError as error:
             # The run is stored by now: whoever hears of the failure can go on with it, or end it.
-            ways = f"{self.command(f'runs resume {run}')} starts another, {self.command(f'runs abort {run}')} ends it."
+            ways = f"{own_command(f'runs resume {run}')} starts another, {own_command(f'runs abort {run}')} ends it."
             raise OpsconsoleError(error.what, done=error.done, fix=f"{error.fix}\n{ways}".strip()) from error
 
     def _refusals(self, action: str, environment: str, bound: str = "") -> AbstractContextManager[None]:
@@ -197,9 +199,7 @@ class RunControl:
         with self._requests("run.resume", row):
             self._going_on(row)
             if self.runners.living(run) and self.runners.beating(run):
-                raise UsageError(
-                    f"Run {run} has a runner.", fix=f"Follow it with: {self.command(f'runs attach {run}')}"
-                )
+                raise UsageError(f"Run {run} has a runner.", fix=f"Follow it with: {own_command(f'runs attach {run}')}")
             self._check_beginning(row, self._going_on(row))
         self._note("run.resume", row, "")
         self._start(run)
@@ -238,10 +238,6 @@ class RunControl:
         started just now."""
         return Attachment(self.context.store, self.runners, self.context.clock, run, started=started)
 
-    def command(self, words: str) -> str:
-        """A command of ours as it can be pasted."""
-        return f"opsconsole {words}{self.context.options}"
-
     def _history(self, row: RunRow) -> RunHistory:
         events = self.context.store.events(row.id)
         view = fold(start_view(row), events)
@@ -250,7 +246,9 @@ class RunControl:
             # A runner writes the run's end before it gives up its lease, so an end that was just missed is found now.
             events += self.context.store.events(row.id, view.last_seq)
             view = fold(view, events)
-        return RunHistory(row=row, events=events, view=as_seen(row, view, living=living, now=self.context.clock.now()))
+        now = self.context.clock.now()
+        seen = as_seen(row, view, living=living, now=now, ended=self.runners.ended)
+        return RunHistory(row=row, events=events, view=seen)
 
 
 def store_confirmed(store: RunStore, plan: Plan, confirmation: Confirmation, *, at: datetime) -> int:

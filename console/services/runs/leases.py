@@ -54,6 +54,15 @@ def surely_gone(holder: str) -> bool:
     return born != parts[3] if born is not None else not _hidden(pid)
 
 
+def process_of(holder: str) -> tuple[int | None, bool]:
+    """The holder's process number where it ran on this machine, else None; and whether the machine was restarted since,
+    as far as that can be known from here."""
+    parts = holder.split(" ")
+    if len(parts) != 5 or parts[0] != _machine() or not parts[2].isdigit():
+        return None, False
+    return int(parts[2]), parts[1] != _boot()
+
+
 def surely_there(holder: str) -> bool:
     """Whether the holder is a process of this machine that we can see. If it does not beat, it may just be too busy."""
     parts = holder.split(" ")

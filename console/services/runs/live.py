@@ -276,7 +276,8 @@ class LiveRuns:
 
     def _with_liveness(self, view: RunView) -> RunView:
         living = self._alive.get(view.run, True)
-        return as_seen(self._rows[view.run], view, living=living, now=self._clock.now())
+        ended = self._control.runners.ended
+        return as_seen(self._rows[view.run], view, living=living, now=self._clock.now(), ended=ended)
 
 
 def _needs_met(action: Action, environment: Environment) -> bool:

@@ -5,6 +5,7 @@ Owns that judgement for every face. Must not start a runner, nor write anything.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -34,27 +35,34 @@ def newborn(row: RunRow, view: RunView, now: datetime) -> bool:
     return waiting and (now - row.created_at).total_seconds() < BIRTH_SECONDS
 
 
-def as_seen(row: RunRow, view: RunView, *, living: bool, now: datetime) -> RunView:
-    """The run as people must see it, given whether its runner lives: a run without one needs an operator."""
+def as_seen(
+    row: RunRow, view: RunView, *, living: bool, now: datetime, ended: Callable[[int], str] = lambda _: ""
+) -> RunView:
+    """The run as people must see it, given whether its runner lives: a run without one needs an operator. `ended` tells
+    how a run's newest runner ended, where that is known."""
     if living or view.outcome is not None or newborn(row, view, now):
         return view
-    return left_alone(row, view, at=now)
+    return left_alone(row, view, at=now, ended=ended)
 
 
-def left_alone(row: RunRow, view: RunView, *, at: datetime) -> RunView:
+def left_alone(row: RunRow, view: RunView, *, at: datetime, ended: Callable[[int], str] = lambda _: "") -> RunView:
     """A run whose runner is gone, as people must see it: maintenance mode that it leaves behind is named first."""
-    seen = abandoned(view, at=at)
+    seen = abandoned(view, at=at, ended=ended)
     left = waiting_words(row.plan, view)
     if seen.question is None or not left or left in seen.question.text:
         return seen
     return replace(seen, question=replace(seen.question, text=left + seen.question.text))
 
 
-def abandoned(view: RunView, *, at: datetime) -> RunView:
+def abandoned(view: RunView, *, at: datetime, ended: Callable[[int], str] = lambda _: "") -> RunView:
     """A run whose runner is gone, as people must see it: it needs an operator. An open question stays as it is."""
     if view.question is not None and view.question.choices:
         return view
-    text = view.question.text if view.question else "Its runner is gone."
+    if view.question is not None:
+        text = view.question.text
+    else:
+        how = ended(view.run)
+        text = f"Its runner is gone: {how}." if how else "Its runner is gone."
     question = Question(step="", text=f"{text} Resume it, or abort it.", choices=ABANDONED, asked_at=at)
     return replace(view, state=RunState.NEEDS_OPERATOR, question=question)
 
@@ -62,7 +70,8 @@ def abandoned(view: RunView, *, at: datetime) -> RunView:
 class Runners:
     """The runners of all runs, as their leases tell. Usable from any thread."""
 
-    def __init__(self, leases: Leases, clock: Clock) -> None:
+    def __init__(self, leases: Leases, clock: Clock, *, end: Callable[[int, str], str] | None = None) -> None:
+        self._end = end
         self._leases = leases
         self._clock = clock
         self._lock = Lock()
@@ -76,6 +85,13 @@ class Runners:
             if pulse is None:
                 pulse = self._pulses[run] = Pulse(self._leases, lease_name(run), self._clock)
             return pulse.living()
+
+    def ended(self, run: int) -> str:
+        """How the newest runner ended, in words, of a run that has none; empty when nothing is known of it."""
+        if self._end is None:
+            return ""
+        lease = self._leases.read(lease_name(run))
+        return self._end(run, lease.holder if lease is not None else "")
 
     def doubtful(self, run: int) -> bool:
         """Whether the run's lease has a holder that cannot be seen from here, neither alive nor gone; at once."""

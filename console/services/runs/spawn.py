@@ -1,6 +1,6 @@
 """Starting a runner that outlives whoever starts it: a process of its own session, adopted by init, with its own log.
 
-Owns the command line of the hidden `_runner`, its log file and the waiting for its first sign of life. Forks happen
+Owns the command line of the hidden `_runner` and the waiting for its first sign of life. Forks happen
 only in the fresh process (`adopt`), never in one that has threads.
 """
 
@@ -13,14 +13,10 @@ import sys
 from pathlib import Path
 
 from console.errors import OpsconsoleError
-from console.own_directories import make_directory, own_within
+from console.own_directories import make_directory
+from console.services.runs.runner_log import runner_end, runner_log
 
 _LOGIND = Path("/etc/systemd/logind.conf")
-
-
-def runner_log(state_path: Path, run: int) -> Path:
-    """The log of a run's runners that this account started; unexpected errors end up there."""
-    return own_within(state_path, "runners") / f"run-{run}.log"
 
 
 def start_runner(run: int, *, config: Path, state_path: Path) -> None:
@@ -49,7 +45,7 @@ def start_runner(run: int, *, config: Path, state_path: Path) -> None:
         raise OpsconsoleError(
             f"The runner of run {run} ended with {code} before it began.",
             done="Nothing was changed.",
-            fix=f"Its log is {log}.",
+            fix=f"Its log is {log}; {runner_end(state_path, run)}.",
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from console.domain.shellwords import quote
 from console.domain.untrusted import Raw
 from console.errors import LockHeldError, RemoteError
+from console.own_commands import own_command
 from console.ports import Completed, Reach
 from console.present.text import span
 from console.services.target.fence_scripts import LIVING
@@ -124,8 +125,8 @@ def refuse_beside(found: Mapping[str, Living], *, run: str = "", done: str, envi
         raise LockHeldError(
             f"{held} Steps of other runs are not over: {'; '.join(why)}.".strip(),
             done=done,
-            fix="Wait until they have ended, `opsconsole runs abort N` where their run is known, or end them: "
-            f"opsconsole lock release -e {environment} --end-steps --reason TEXT"
+            fix=f"Wait until they have ended, `{own_command('runs abort N')}` where their run is known, or end them: "
+            + own_command(f"lock release -e {environment} --end-steps --reason TEXT")
             + ("" if sure else ". What only another account may see: look as that account"),
         )
 

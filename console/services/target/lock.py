@@ -20,6 +20,7 @@ from console.domain.environment import AppPaths, Environment
 from console.domain.policy import Operator
 from console.domain.untrusted import Raw, harmless
 from console.errors import LockHeldError, UsageError
+from console.own_commands import own_command
 from console.ports import Clock, Completed, Shell
 from console.services.records.audit import Audit
 from console.services.target import lock_scripts
@@ -196,9 +197,9 @@ class EnvironmentLock:
         return LockHeldError(
             f"the lock of {name} is {status.sentence}",
             done="nothing was started",
-            fix=f"`opsconsole lock status -e {name}` tells whether its holder is alive"
+            fix=f"`{own_command(f'lock status -e {name}')}` tells whether its holder is alive"
             + (
-                f"; on {status.holder.machine} `opsconsole runs attach {run}` follows it"
+                f"; on {status.holder.machine} `{own_command(f'runs attach {run}')}` follows it"
                 if status.holder and run
                 else ""
             )

@@ -13,6 +13,7 @@ from console.domain.runs import PlannedStep
 from console.domain.step_facts import Need, NeedKind
 from console.domain.untrusted import Raw, harmless
 from console.errors import RefusedError
+from console.own_commands import own_command
 from console.ports import Reach
 from console.services.target.need_scripts import NO, PERHAPS, YES, needs_script
 from console.services.threads.parallel import each
@@ -214,7 +215,8 @@ def _writable(need: Need, _detail: str) -> tuple[str, str]:
 
 
 def _space(need: Need, detail: str) -> tuple[str, str]:
-    return f"{harmless(need.name)}: {detail}", f"Make room on {need.host}; opsconsole run cleanup removes old releases."
+    clean = own_command("run cleanup -e ENV")
+    return f"{harmless(need.name)}: {detail}", f"Make room on {need.host}; {clean} removes old releases."
 
 
 def _repository(need: Need, detail: str) -> tuple[str, str]:

@@ -209,6 +209,10 @@ def parse_start(done: Completed) -> Started:
     return Started(start=Start(word), detached=False, detail=detail)
 
 
+UNWRITTEN = "unwritten"
+"""Why a step is gone without an exit status: it could not be written into the control directory."""
+
+
 def parse_observation(data: bytes) -> Observation:
     """What an observe or abort text answered. RemoteError when it was no answer."""
     head, _, body = data.partition(b"\n")
@@ -223,7 +227,7 @@ def parse_observation(data: bytes) -> Observation:
             size=size,
             data=body,
             exit_status=int(words[3]) if known else None,
-            reason=words[4].decode("ascii") if known else "",
+            reason=words[4].decode("ascii") if known or words[4] == UNWRITTEN.encode("ascii") else "",
             seconds=max(0, int(words[5])) if known else None,
         )
     except (ValueError, IndexError):

@@ -249,7 +249,12 @@ if [ ! -d "$oc_dir" ]; then oc_state=absent
 elif [ -f "$oc_dir/rc" ]; then oc_state=ended; read -r oc_rc <"$oc_dir/rc"
 elif [ "$oc_wrapper" = alive ] || [ "$oc_command" = alive ]; then oc_state=running
 elif [ ! -e "$oc_dir/pid" ]; then oc_state=starting
-else oc_state=gone; fi
+else
+  oc_state=gone
+  # On a full disk the wrapper has tried to write the exit status and given up: its empty file stays.
+  if [ -e "$oc_dir/rc.new" ] || ! { echo 0 >"$oc_dir/room"; } 2>/dev/null; then oc_rc='- unwritten -'; fi
+  rm -f "$oc_dir/room"
+fi
 [ -f "$oc_dir/out" ] && oc_size=$(($(wc -c <"$oc_dir/out")))
 echo "opsconsole-step $oc_state $oc_size ${oc_rc:-- - -}"
 [ "$oc_size" -gt "$oc_offset" ] && tail -c "+$((oc_offset + 1))" "$oc_dir/out" | head -c "$oc_limit"

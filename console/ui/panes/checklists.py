@@ -16,6 +16,7 @@ from console.domain.checklists import ChecklistView, MarkKind
 from console.domain.snapshot import Snapshot
 from console.domain.untrusted import elide, harmless
 from console.errors import OpsconsoleError
+from console.own_commands import own_command
 from console.present.checklist import COLUMNS, ITEM, checklist_rows, item_lines, progress
 from console.present.text import plural
 from console.services.container import Services
@@ -278,7 +279,11 @@ class ChecklistsPane(TablePane):
 
     def copy_command(self) -> str:
         """The checklist on the command line."""
-        return "" if self.attached is None or not (path := self._path()) else f"opsconsole checklist show {path}"
+        return (
+            ""
+            if self.attached is None or not (path := self._path())
+            else own_command(f"checklist show {path}", configured=False)
+        )
 
     def _path(self) -> str:
         from shlex import quote

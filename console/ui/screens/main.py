@@ -25,7 +25,7 @@ from console.ui.banner import starting
 from console.ui.bridge import Bridge, KeyPublished
 from console.ui.clipboard import Clipboard
 from console.ui.command_index import commands_of
-from console.ui.commands import bound
+from console.ui.commands import bound, production_of
 from console.ui.environment_switch import EnvironmentSwitch
 from console.ui.layout import DRAWER, Arrangement, sizes
 from console.ui.main_keys import press
@@ -269,6 +269,11 @@ class MainScreen(Screen[None]):
             self.notify(text, severity="warning" if state == "warning" else "information", markup=False, timeout=4.0)
 
     # --- keys ------------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """An action that this environment does not have has no key."""
+        wanted = production_of(str(parameters[0])) if action == "invoke" else ""
+        return not (wanted and self.acting and self.acting.lacks(wanted))
 
     def action_invoke(self, id: str) -> None:
         """Does any command of the main screen, by its id."""

@@ -71,13 +71,40 @@ def test_a_changed_application_is_asked_again(tmp_path: Path) -> None:
     assert calls(setup) == 3
 
 
-def test_a_password_that_is_in_no_env_is_never_stored_and_asked_for_each_time(tmp_path: Path) -> None:
+def test_a_password_that_is_in_no_env_is_never_stored_and_asked_for_when_it_is_needed(tmp_path: Path) -> None:
     setup = Setup(tmp_path, env="APP_ENV=production\n")
     with_php(setup, DOCUMENT)
-    assert setup.discovery().facts().sql["mysql"].password.reveal() == "p#ss$word"
-    assert not (own_within(setup.state, "discovery")).exists()
-    setup.discovery().facts()
+    whole = setup.discovery().facts()
+    assert whole.sql["mysql"].password.reveal() == "p#ss$word"
+    (stored,) = (own_within(setup.state, "discovery")).iterdir()
+    assert "p#ss" not in stored.read_text()
+    again = setup.discovery()
+    assert again.facts().sql["mysql"].withheld and again.facts().queues == whole.queues
+    assert calls(setup) == 1, "what is remembered needs no PHP"
+    assert again.with_passwords().sql["mysql"].password.reveal() == "p#ss$word"
+    assert again.with_passwords().redis["default"].password.reveal() == "re:dis@/pw"
     assert calls(setup) == 2
+
+
+def test_a_password_in_a_url_of_the_env_is_remembered_by_its_key(tmp_path: Path) -> None:
+    env = "DB_URL='mysql://shop:p%23ss%24word@db:3307/shop'\nREDIS_PASSWORD='re:dis@/pw'\n"
+    setup = Setup(tmp_path, env=env)
+    with_php(setup, DOCUMENT)
+    facts = setup.discovery().facts()
+    (stored,) = (own_within(setup.state, "discovery")).iterdir()
+    assert "ss%24" not in stored.read_text() and "p#ss" not in stored.read_text()
+    again = setup.discovery().facts()
+    assert (again, calls(setup)) == (facts, 1)
+    assert again.sql["mysql"].password.reveal() == "p#ss$word"
+
+
+def test_passwords_that_the_host_does_not_tell_any_more_are_an_error(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, env="APP_ENV=production\n")
+    with_php(setup, DOCUMENT)
+    setup.discovery().facts()
+    (tmp_path / "php").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(RemoteError, match="the passwords of its databases could not be read"):
+        setup.discovery().with_passwords()
 
 
 def test_a_memory_that_others_could_have_written_is_not_believed(tmp_path: Path) -> None:

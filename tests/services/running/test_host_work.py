@@ -86,6 +86,13 @@ OK = "ended 0 0 exit 1\n"
         (["started detached"], [GONE], Effect.ONCE, Outcome.UNKNOWN, "nothing of it runs any more"),
         (["started detached"], [GONE, OK], Effect.IDEMPOTENT, Outcome.OK, ""),
         (["started detached"], [GONE], Effect.IDEMPOTENT, Outcome.UNKNOWN, "nothing of it runs any more"),
+        (
+            ["started detached"],
+            ["gone 0 - unwritten -\n"],
+            Effect.ONCE,
+            Outcome.UNKNOWN,
+            "on web1 is full, or nobody may",
+        ),
         (["started detached"], ["starting 0 - - -\n"], Effect.ONCE, Outcome.UNKNOWN, "wrapper never appeared"),
         (["started detached"], ["absent 0 - - -\n"], Effect.ONCE, Outcome.UNKNOWN, "vanished"),
         (["started detached"], ["nonsense\n"], Effect.ONCE, Outcome.UNKNOWN, "gave no answer about a step"),

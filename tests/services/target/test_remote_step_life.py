@@ -14,6 +14,7 @@ import pytest
 
 from console.domain.redact import Secret
 from console.services.target.remote_step import (
+    UNWRITTEN,
     Start,
     StepState,
     abort_text,
@@ -97,6 +98,18 @@ def test_after_a_reboot_a_living_pid_is_not_taken_for_the_step(host: LocalHost) 
     # And an abort must not kill whoever has that pid now.
     parse_observation(host.run(abort_text(step, grace=1)).stdout)
     os.kill(pid_of(step, "command"), 0)
+
+
+def test_an_exit_status_that_could_not_be_written_is_told_from_a_killed_step(host: LocalHost) -> None:
+    step = host.start("true")
+    host.end(step)
+    directory = Path(step.directory)
+    (directory / "rc").unlink()
+    assert host.look(step).reason == "", "it may have been killed"
+    assert not (directory / "room").exists()
+    (directory / "rc.new").touch()
+    seen = host.look(step)
+    assert (seen.state, seen.exit_status, seen.reason) == (StepState.GONE, None, UNWRITTEN)
 
 
 def test_a_reused_pid_is_not_taken_for_the_step(plain: LocalHost) -> None:
