@@ -105,7 +105,7 @@ def _explicit(name: str, target: SshTarget, ssh_config: str) -> Destination:
         agent=os.environ.get("SSH_AUTH_SOCK", ""),
         known_hosts=tuple(_at_home(name, path) for path in known),
         strict="yes",
-        revoked=_revoked_for(target, user, ssh_config),
+        revoked=revoked_for(target, user, ssh_config),
     )
 
 
@@ -116,7 +116,7 @@ def _at_home(name: str, path: str) -> str:
         raise UsageError(f"{name}: {path} is in the home of an account that is not known here") from error
 
 
-def _revoked_for(target: SshTarget, user: str, ssh_config: str) -> str:
+def revoked_for(target: SshTarget, user: str, ssh_config: str) -> str:
     """The file of revoked host keys that `ssh` has for an address; none where there is no `ssh`."""
     try:
         return _stated(_SshOptions(target.host, ssh_config, "-p", str(target.port), "-l", user), "revokedhostkeys")

@@ -21,18 +21,23 @@ _KEPT = 400
 _CLOSED = "The connection was closed before signing in; nothing was sent."
 _NOTHING = "Nothing was run there."
 _DEBUG = re.compile(r"debug\d: |Transferred: |Bytes per second: ")
-_SHOWN = re.compile(r"debug1: Server host key: (\S+) (SHA256:\S+)")
+_SHOWN = re.compile(r"debug1: Server host (?:key|certificate): (\S+) (SHA256:[^\s,]+)")
 _VERSION = re.compile(r"debug1: Local version string SSH-2\.0-OpenSSH_(\d+)\.(\d+)")
 _OFFERED = re.compile(r"debug1: Offering public key: (.+) ([A-Z0-9-]+) (SHA256:\S+)(.*)")
 _ACCEPTED = re.compile(r"debug1: Server accepts key: (.+) [A-Z0-9-]+ SHA256:\S+")
 _UNUSABLE = re.compile(r'^Load key "(.+)": (.+)')
 _ALLOWED = re.compile(r"Permission denied \((.*)\)")
+_TOO_MANY = re.compile(r"Too many authentication failures")
 _UNKNOWN = re.compile(r"No (\S+) host key is known for (\S+) and")
 _CHANGED = re.compile(r"Host key for (\S+) has changed")
 _OFFENDING = re.compile(r"Offending (?:key for IP|\S+ key) in (.+):(\d+)")
 _PRINTED = re.compile(r"(SHA256:[^\s.]+)")
 _SILENT = re.compile(r"Timeout, server .* not responding")
-_TIMED_OUT = ("timed out",)
+_TIMED_OUT = "timed out"
+_NOT_OPENED = re.compile(r"^channel \d+: open failed: (.*)|^(stdio forwarding failed)")
+_NO_ANSWER = re.compile(
+    r"^(?:Connection timed out during|Connection to .* timed out|(?:ssh|\w+_fatal|\w+_identification): .*timed out)"
+)
 _NO_WAY = re.compile(r"ssh: (?:connect to host .* port \d+|Could not resolve hostname [^:]*): (.*)")
 
 
@@ -88,16 +93,18 @@ def reason_of_end(said: Said, status: int | None, silent: float) -> str:
 
 def failure(name: str, way: Way, said: Said) -> UnreachableError | AuthenticationError:
     """Why no connection came about."""
+    fix = "Check that the host is up and that its SSH port is open from here."
     text = "\n".join(said.messages())
     if "Host key verification failed" in text or "REVOKED HOST KEY" in text:
         return _host_key(name, way, said)
-    if "Permission denied" in text or "Too many authentication failures" in text:
+    if not said.signing_in and (silent := _behind(name, way, said) or _silent(name, way, said, fix)):
+        return silent
+    if _ALLOWED.search(text) or _TOO_MANY.search(text):
         return _refused(name, way, said)
     last = said.last()
     if found := said.find(_NO_WAY):
         reason = Raw.of(found[1]).show(200)
-        fix = "Check that the host is up and that its SSH port is open from here."
-        if any(word in reason for word in _TIMED_OUT):
+        if _TIMED_OUT in reason:
             return DeadlineError(f"{name}: {way.label} did not answer in time", done=_NOTHING, fix=fix)
         hop = "" if said.find(re.compile(r"ssh: .*" + re.escape(way.address))) else f" ({Raw.of(found[0]).show(300)})"
         return UnreachableError(f"{name}: no connection to {way.label}: {reason}{hop}", done=_NOTHING, fix=fix)
@@ -110,15 +117,61 @@ def failure(name: str, way: Way, said: Said) -> UnreachableError | Authenticatio
     )
 
 
+def _behind(name: str, way: Way, said: Said) -> UnreachableError | None:
+    """What an `ssh` on the way says that could not connect to the host from there."""
+    found = said.find(_NOT_OPENED)
+    if not way.is_proxied or found is None:
+        return None
+    refusal = next((each for line in said.lines if (each := _NOT_OPENED.search(line))), found)
+    reason = Raw.of(refusal[1] or refusal[2]).show(200)
+    fix = "Check that the host is up and that its SSH port is open from the jump host."
+    if _TIMED_OUT in reason:
+        return DeadlineError(
+            f"{name}: {way.label} did not answer the jump host in time: {reason}", done=_NOTHING, fix=fix
+        )
+    return UnreachableError(
+        f"{name}: no connection from the jump host to {way.label}: {reason}", done=_NOTHING, fix=fix
+    )
+
+
+def _silent(name: str, way: Way, said: Said, fix: str) -> DeadlineError | None:
+    """What ssh says of a host, or of one on the way, that took the connection and then said nothing."""
+    found = said.find(_NO_ANSWER)
+    if found is None:
+        return None
+    return DeadlineError(
+        f"{name}: {way.label} did not answer in time: {Raw.of(found.string).show(200)}", done=_NOTHING, fix=fix
+    )
+
+
+def refused_here(what: str, error: OSError) -> UnreachableError:
+    """What to say when this machine has no descriptor, process or room left for an ssh."""
+    return UnreachableError(
+        f"{what}: this machine refused what its own ssh needs: {error.strerror or error}",
+        done=_NOTHING,
+        fix="Check the number of open files (`ulimit -n`), the room in /tmp, and that ssh and /bin/sh can be started.",
+    )
+
+
+def unread_host_key(name: str, way: Way) -> HostKeyError:
+    """Of a connection on which ssh has told nobody which host key it took: later ones could not be compared."""
+    return HostKeyError(
+        f"{name}: ssh signed in to {way.label} and did not say which host key it was shown",
+        done="The connection was closed again; nothing was run there.",
+        fix="If GSSAPIKeyExchange is set for this host, set it to no: host keys play no part in it.",
+    )
+
+
 def _host_key(name: str, way: Way, said: Said) -> HostKeyError:
     where = f"{name} ({way.address}:{way.port})"
     shown = said.shown
-    if shown is None:
+    elsewhere = shown is None and way.is_proxied
+    if elsewhere:
         # It never came to the host itself: this is about one on the way.
         where = f"a jump host on the way to {where}"
     kind, key = shown or ("", "")
     if found := said.find(_CHANGED):
-        return _changed(where if shown else f"{Raw.of(found[1]).show(200)}, {where},", key, said)
+        return _changed(f"{Raw.of(found[1]).show(200)}, {where}," if elsewhere else where, key, said)
     if any("revoked" in line.lower() for line in said.messages()):
         return HostKeyError(
             f"{where} shows a host key that is revoked: {key or said.last()}",
@@ -167,7 +220,7 @@ def _known(file: str, number: int) -> str:
 
 
 def _refused(name: str, way: Way, said: Said) -> AuthenticationError:
-    if not said.signing_in:
+    if way.is_proxied and not said.signing_in:
         return AuthenticationError(
             f"{name}: a jump host on the way to {way.label} took none of our keys: {said.last()}",
             done=_NOTHING,

@@ -6,13 +6,14 @@ Owns the requests to it and the watch over its end. Must not judge host keys or 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -20,7 +21,7 @@ from weakref import WeakSet
 from console.clients import openssh_options
 from console.clients.guarded import Guarded
 from console.clients.links import Link, LinkBrokenError
-from console.clients.openssh_errors import Said, failure, reason_of_end
+from console.clients.openssh_errors import Said, failure, reason_of_end, refused_here, unread_host_key
 from console.clients.openssh_mux import MuxConnection
 from console.clients.openssh_mux_server import MuxServer
 from console.clients.openssh_process import MuxProcess
@@ -109,7 +110,7 @@ class MuxLink(Link):
         self._lock = threading.Lock()
         self._open: WeakSet[MuxProcess | MuxTunnel] = WeakSet()
         self._errands: deque[tuple[MuxConnection, float]] = deque()
-        self._sockets = 0
+        self._sockets = itertools.count(1)
         # Kept open: the kernel closes it the moment ssh ends, and no sooner.
         self._held = server.ask(_ENDING)
         self._watcher = threading.Thread(target=self._watch, name="ssh-server", daemon=True)
@@ -144,14 +145,26 @@ class MuxLink(Link):
             mux.close()
 
     def _ask(self, limit: float) -> MuxConnection:
-        """A connection for one request. An ssh that takes none is ending: its sockets close one after the other."""
+        """A connection for one request. An ssh that takes none is ending: its sockets close one after the other.
+        UnreachableError when this machine has no descriptor left for one."""
         if not self.alive():
             raise LinkBrokenError(self.lost())
         try:
-            return self._server.ask(limit)
+            with self._in_words():
+                return self._server.ask(limit)
         except LinkBrokenError:
             self._give_up()
             raise
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """UnreachableError for what this machine refuses: descriptors, mostly."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise refused_here(self._server.way.label, error) from error
 
     def _give_up(self) -> None:
         self._gone = True
@@ -164,8 +177,9 @@ class MuxLink(Link):
         return self._reason or "the connection was closed"
 
     def session(self, command: str, limit: float) -> MuxProcess:
-        """Starts a command. TimeoutError, ChannelRefusedError, LinkBrokenError."""
-        return self._kept(MuxProcess(self, lambda: self._ask(limit), command, self._stop))
+        """Starts a command. TimeoutError, ChannelRefusedError, LinkBrokenError, UnreachableError."""
+        with self._in_words():
+            return self._kept(MuxProcess(self, lambda: self._ask(limit), command, self._stop))
 
     def _kept(self, channel: C) -> C:
         """Notes what is open, so that nothing of it stays open when the link is ended."""
@@ -175,10 +189,15 @@ class MuxLink(Link):
 
     def tunnel(self, host: str, port: int, limit: float) -> MuxTunnel:
         """A way to an address, or to a unix socket. Raises the same."""
-        if host.startswith("/") and self._said.version < _UNIX_TUNNELS:
-            return self._listened(host, limit)
+        with self._in_words():
+            if host.startswith("/") and self._said.version < _UNIX_TUNNELS:
+                return self._listened(host, limit)
+            return self._forwarded(host, port, limit)
+
+    def _forwarded(self, host: str, port: int, limit: float) -> MuxTunnel:
         mux = self._ask(limit)
-        ours, theirs = socket.socketpair()
+        with _or_close(mux):
+            ours, theirs = socket.socketpair()
         try:
             mux.forward(host, None if host.startswith("/") else port, theirs.fileno())
         except BaseException:
@@ -191,10 +210,10 @@ class MuxLink(Link):
 
     def _listened(self, path: str, limit: float) -> MuxTunnel:
         """A way to a unix socket for an older ssh: it listens in its private directory until we are connected."""
-        self._sockets += 1
-        local = str(self._server.directory / f"t{self._sockets}")
+        local = str(self._server.directory / f"t{next(self._sockets)}")
         mux = self._ask(limit)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _or_close(mux):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             mux.listen(local, path)
             sock.settimeout(limit)
@@ -233,14 +252,18 @@ class MuxLink(Link):
 
     def _stop(self, pid: int, start: int) -> None:
         """Asks the host to end a process of ours, and does not wait for it."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:
+            # The same: it ends when it next writes to what is closed by now.
+            return
         try:
             mux = self._ask(_ENDING)
             with Path(os.devnull).open("wb") as nowhere:
                 mux.ask_session("exec /bin/sh", (theirs.fileno(), nowhere.fileno(), nowhere.fileno()))
             ours.sendall(_STOP.format(pid=pid, start=start).encode())
             self._errands.append((mux, time.monotonic() + _ERRAND))
-        except (LinkBrokenError, TimeoutError, OSError):
+        except (LinkBrokenError, UnreachableError, OSError):
             # It ends when it next writes to what is closed by now.
             pass
         finally:
@@ -274,6 +297,16 @@ class MuxLink(Link):
             self._down(self._reason)
 
 
+@contextlib.contextmanager
+def _or_close(mux: MuxConnection) -> Iterator[None]:
+    """Closes it when what comes next fails."""
+    try:
+        yield
+    except BaseException:
+        mux.close()
+        raise
+
+
 def _is_over(mux: MuxConnection, until: float) -> bool:
     try:
         mux.exit_status(0)
@@ -288,7 +321,10 @@ def open_mux_link(host: Host, ssh_config: str, clock: Clock, *, limit: float, do
     """Starts an `ssh -M` and waits until it is signed in, at most `limit` s. UsageError, UnreachableError,
     HostKeyError, AuthenticationError."""
     until = clock.monotonic() + limit
-    server = MuxServer(host, ssh_config)
+    try:
+        server = MuxServer(host, ssh_config)
+    except OSError as error:
+        raise refused_here(host.name, error) from error
     said = Said()
     try:
         server.start()
@@ -304,12 +340,16 @@ def open_mux_link(host: Host, ssh_config: str, clock: Clock, *, limit: float, do
             if ready is None:
                 raise failure(host.name, server.way, said)
             if ready:
+                if said.shown is None:
+                    raise unread_host_key(host.name, server.way)
                 return MuxLink(server, said, down)
     except (LinkBrokenError, TimeoutError) as error:
         server.stop()
         server.finish(said)
         raise UnreachableError(f"{host.name}: {server.way.label} went away: {said.last() or error}") from error
-    except BaseException:
+    except BaseException as error:
         server.stop()
         server.finish(said)
+        if isinstance(error, OSError):
+            raise refused_here(host.name, error) from error
         raise

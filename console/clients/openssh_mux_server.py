@@ -81,10 +81,18 @@ class MuxServer:
 
     def ready(self, said: Said, seconds: float) -> bool | None:
         """Waits for up to so many seconds: whether it is signed in; None when it is not and has ended."""
-        select.select([self.stderr], [], [], seconds)
+        # Not select: descriptors may have numbers that it cannot take.
+        poll = select.poll()
+        poll.register(self.stderr, select.POLLIN)
+        poll.poll(seconds * 1000)
         # What it started on its way may hold its stderr open for longer.
         ended = self._running.poll() is not None
-        return None if not self.hear(said) or ended else os.path.lexists(self._path)
+        if not self.hear(said) or ended:
+            return None
+        listens = os.path.lexists(self._path)
+        # All that it has said before it listened: which host key it took is in that.
+        self.hear(said)
+        return listens
 
     def hear(self, said: Said) -> bool:
         """Takes what it has printed; false at the end."""
@@ -123,7 +131,9 @@ class MuxServer:
             with contextlib.suppress(OSError):
                 process.stdin.write(b"\n")
                 process.stdin.flush()
-            process.stdin.close()
+            # What could not be written is tried again here.
+            with contextlib.suppress(OSError):
+                process.stdin.close()
         if process.stderr:
             process.stderr.close()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -132,8 +142,9 @@ class MuxServer:
 
 def _private_directory() -> Path:
     """A new directory that only this account can enter, with a path short enough for a socket in it."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - made 0700
-        if not base or not _is_safe(base) or len(os.fsencode(base + _INSIDE)) > _LONGEST_PATH:
+    # Not XDG_RUNTIME_DIR: it is removed when the operator logs out, and a detached run goes on.
+    for base in ("/tmp", tempfile.gettempdir()):  # noqa: S108 - made 0700
+        if not _is_safe(base) or len(os.fsencode(base + _INSIDE)) > _LONGEST_PATH:
             continue
         try:
             return Path(tempfile.mkdtemp(prefix="opsconsole-", dir=base))

@@ -6,12 +6,13 @@ with the same file, so what is forced here holds on the whole way. Must not star
 
 from __future__ import annotations
 
+import getpass
 import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.clients.openssh import ask_ssh
+from console.clients.openssh import ask_ssh, revoked_for
 from console.domain.environment import Host, SshTarget
 from console.errors import UsageError
 
@@ -55,12 +56,13 @@ _NEWER = "ForkAfterAuthentication"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How `ssh` goes to a host: its words behind `ssh -F FILE …`, and where that leads."""
+    """How `ssh` goes to a host: its words behind `ssh -F FILE …`, and where that leads. `is_proxied`: not straight."""
 
     words: tuple[str, ...]
     user: str
     address: str
     port: int
+    is_proxied: bool
 
     @property
     def label(self) -> str:
@@ -70,7 +72,7 @@ class Way:
 
 def prepare(file: Path, host: Host, ssh_config: str) -> Way:
     """Writes the file of options for a host, and says where ssh goes with it. UsageError, UnreachableError."""
-    text = _stated(host) if host.ssh.host else _included(ssh_config)
+    text = _stated(host, ssh_config) if host.ssh.host else _included(ssh_config)
     forced = _FORCED.format(beat=BEAT, misses=MISSES)
     file.write_text(f"{forced}  {_NEWER} no\n{text}", "utf-8")
     try:
@@ -92,11 +94,13 @@ def _way(file: Path, host: Host) -> Way:
     said = first("connecttimeout")
     limit = min(CONNECT_LIMIT, int(said)) if said.isdigit() and int(said) else CONNECT_LIMIT
     words = ("-o", f"ConnectTimeout={limit}", "--", name)
-    return Way(words, first("user"), first("hostname") or name, int(first("port") or "22"))
+    proxied = any(first(option).lower() not in ("", "none") for option in ("proxyjump", "proxycommand"))
+    return Way(words, first("user"), first("hostname") or name, int(first("port") or "22"), proxied)
 
 
-def _stated(host: Host) -> str:
-    """The options of a host that is stated in full: ssh's configuration has no part in it, as with `transport: ssh`."""
+def _stated(host: Host, ssh_config: str) -> str:
+    """The options of a host that is stated in full, as with `transport: ssh`: of ssh's own configuration the revoked
+    host keys count, and nothing else."""
     target: SshTarget = host.ssh
     lines = [f"Port {target.port}"]
     if target.user:
@@ -105,14 +109,22 @@ def _stated(host: Host) -> str:
         lines += [f"IdentityFile {_quoted(host, target.identity_file)}", "IdentitiesOnly yes"]
     if target.known_hosts:
         lines += [f"UserKnownHostsFile {_quoted(host, target.known_hosts)}", "GlobalKnownHostsFile none"]
+    if revoked := revoked_for(target, target.user or getpass.getuser(), ssh_config):
+        # As ssh printed it: a version that follows tokens there has followed them by now.
+        lines.append(f"RevokedHostKeys {_in_quotes(host, revoked)}")
     return "".join(f"  {line}\n" for line in lines)
 
 
 def _quoted(host: Host, value: str) -> str:
+    """The same, for an option in which ssh follows tokens."""
+    return _in_quotes(host, value.replace("%", "%%"))
+
+
+def _in_quotes(host: Host, value: str) -> str:
+    """A value as one word of the file. UsageError when it cannot be one."""
     if '"' in value or "\\" in value or any(ord(char) < 0x20 for char in value):
         raise UsageError(f"{host.name}: {value!r} cannot be said to ssh", fix="Use a name without quotes in it.")
-    escaped = value.replace("%", "%%")
-    return f'"{escaped}"'
+    return f'"{value}"'
 
 
 def _included(ssh_config: str) -> str:

@@ -41,7 +41,11 @@ class MuxProcess(RemoteProcess):
         self._mux = open_mux()
         far: list[int] = []
         self._reading: list[int] = []
-        self._stdin, stdin = socket.socketpair()
+        try:
+            self._stdin, stdin = socket.socketpair()
+        except BaseException:
+            self._mux.close()
+            raise
         try:
             for _ in range(2):
                 ours, theirs = os.pipe()

@@ -149,6 +149,32 @@ class Sshd:
         return made(Host(name="web1", ssh=self.target(port=port, key=key, known=known)), clock=SystemClock())
 
 
+@dataclass
+class Jump:
+    """A host that is reached over another one, and the ssh configuration that says so."""
+
+    inner: Sshd
+    bastion: Sshd
+    config: Path
+
+    def entry(self, name: str, server: Sshd, *more: str) -> str:
+        lines = [
+            "HostName 127.0.0.1", f"Port {server.port}", f"IdentityFile {server.key}",
+            f"UserKnownHostsFile {server.known_hosts}", *more,
+        ]  # fmt: skip
+        return f"Host {name}\n" + "".join(f"  {line}\n" for line in lines)
+
+    def write(self, *, inner: tuple[str, ...] = (), bastion: tuple[str, ...] = ()) -> None:
+        """Writes the configuration, with more lines for each host."""
+        text = self.entry("inner", self.inner, *inner, "ProxyJump bastion")
+        self.config.write_text(text + self.entry("bastion", self.bastion, *bastion))
+
+
+def shell_by(config: Path, alias: str = "inner") -> OpensshShell:
+    """A shell by this ssh configuration."""
+    return OpensshShell(Host(name="web1", ssh=SshTarget(alias=alias)), clock=SystemClock(), ssh_config=str(config))
+
+
 def _needed() -> None:
     if os.environ.get("CI") != "true" and (os.geteuid() != 0 or not shutil.which("/usr/sbin/sshd")):
         pytest.skip("needs root and sshd")
@@ -193,3 +219,15 @@ def shell(sshd: Sshd) -> Iterator[LinkShell]:
     made = sshd.shell()
     yield made
     made.close()
+
+
+@pytest.fixture
+def jump(tmp_path: Path, shared_sshd: Sshd) -> Iterator[Jump]:
+    """The shared server behind a jump host of its own."""
+    bastion = Sshd(tmp_path / "bastion").prepare()
+    bastion.start()
+    shared_sshd.know()
+    made = Jump(shared_sshd, bastion, tmp_path / "ssh_config")
+    made.write()
+    yield made
+    bastion.stop()

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,13 +19,9 @@ from console.clients.openssh_shell import OpensshShell
 from console.domain.environment import Host, SshTarget
 from console.errors import AuthenticationError, HostKeyError, UnreachableError, UsageError
 from console.services.threads.loop import SystemClock
-from tests.clients.conftest import Sshd, keygen
+from tests.clients.conftest import Jump, keygen, shell_by
 from tests.source import ROOT
 from tests.waiting import eventually
-
-
-def shell_by(config: Path, alias: str = "inner") -> OpensshShell:
-    return OpensshShell(Host(name="web1", ssh=SshTarget(alias=alias)), clock=SystemClock(), ssh_config=str(config))
 
 
 def children(pid: int) -> list[int]:
@@ -39,38 +33,6 @@ def link_of(shell: OpensshShell) -> MuxLink:
     link = shell._links.members[0]
     assert isinstance(link, MuxLink)
     return link
-
-
-@dataclass
-class Jump:
-    """A host that is reached over another one, and the ssh configuration that says so."""
-
-    inner: Sshd
-    bastion: Sshd
-    config: Path
-
-    def entry(self, name: str, server: Sshd, *more: str) -> str:
-        lines = [
-            "HostName 127.0.0.1", f"Port {server.port}", f"IdentityFile {server.key}",
-            f"UserKnownHostsFile {server.known_hosts}", *more,
-        ]  # fmt: skip
-        return f"Host {name}\n" + "".join(f"  {line}\n" for line in lines)
-
-    def write(self, *, inner: tuple[str, ...] = (), bastion: tuple[str, ...] = ()) -> None:
-        """Writes the configuration, with more lines for each host."""
-        text = self.entry("inner", self.inner, *inner, "ProxyJump bastion")
-        self.config.write_text(text + self.entry("bastion", self.bastion, *bastion))
-
-
-@pytest.fixture
-def jump(tmp_path: Path, shared_sshd: Sshd) -> Iterator[Jump]:
-    bastion = Sshd(tmp_path / "bastion").prepare()
-    bastion.start()
-    shared_sshd.know()
-    made = Jump(shared_sshd, bastion, tmp_path / "ssh_config")
-    made.write()
-    yield made
-    bastion.stop()
 
 
 def test_a_host_behind_a_jump_host_is_reached(jump: Jump, tmp_path: Path) -> None:

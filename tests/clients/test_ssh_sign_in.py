@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from console.clients.link_shell import LinkShell
+from console.clients.openssh_shell import OpensshShell
+from console.clients.ssh import SshShell
+from console.domain.environment import Host
 from console.errors import (
     AuthenticationError,
     HostKeyError,
 )
+from console.services.threads.loop import SystemClock
 from tests.clients.conftest import Sshd, keygen
 from tests.waiting import eventually
 
@@ -100,3 +104,25 @@ def test_the_fingerprint_is_the_one_ssh_prints(sshd: Sshd, shell: LinkShell) -> 
         ["ssh-keygen", "-lf", str(sshd.root / "host_ed25519.pub")], capture_output=True, text=True, check=True
     )
     assert shell.fingerprint() in said.stdout
+
+
+def test_a_revoked_host_key_is_refused_where_the_host_is_stated_in_full(sshd: Sshd, tmp_path: Path) -> None:
+    sshd.know()
+    revoked = tmp_path / "revoked 100% keys"
+    revoked.write_text(f"{sshd.host_key}\n")
+    config = tmp_path / "config"
+    made = OpensshShell if sshd.transport == "openssh" else SshShell
+    host = Host(name="web1", ssh=sshd.target())
+
+    def connect() -> None:
+        shell = made(host, clock=SystemClock(), ssh_config=str(config))
+        try:
+            shell.connect()
+        finally:
+            shell.close()
+
+    config.write_text(f'Host 127.0.0.1\n  RevokedHostKeys "{revoked}"\n')
+    with pytest.raises(HostKeyError, match="is revoked"):
+        connect()
+    revoked.write_text("")
+    connect()
