@@ -38,21 +38,25 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who got in, and what the console said when it did not."""
+    """Who got in, and what the console said when it did not. `ssh` is None when it ran out of time: not judged."""
 
     cell: Cell
-    ssh: bool
+    ssh: bool | None
     console: bool
     said: str
     fix: str
 
     @property
     def is_laxer(self) -> bool:
-        return self.console and not self.ssh
+        return self.console and self.ssh is False
+
+    @property
+    def is_judged(self) -> bool:
+        return self.ssh is not None
 
     @property
     def is_only_ssh(self) -> bool:
-        return self.ssh and not self.console
+        return self.ssh is True and not self.console
 
     @property
     def is_named(self) -> bool:
@@ -180,12 +184,14 @@ class World:
         said, fix, entered = self._console(cell, config)
         return Verdict(cell, self._ssh(cell, config), entered, said, fix)
 
-    def _ssh(self, cell: Cell, config: Path) -> bool:
-        words = ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", cell.alias, "true"]
+    def _ssh(self, cell: Cell, config: Path) -> bool | None:
+        words = ["ssh", "-F", str(config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=60", cell.alias, "true"]
         environment = {**os.environ, **self.environment()}
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=120, check=False
         )
+        if done.returncode and b"timed out" in done.stderr:
+            return None
         return done.returncode == 0
 
     def _console(self, cell: Cell, config: Path) -> tuple[str, str, bool]:
@@ -208,12 +214,13 @@ class World:
 
 def described(verdicts: list[Verdict], begun: float) -> str:
     """The counts, as they are printed."""
-    both = sum(each.ssh and each.console for each in verdicts)
-    neither = sum(not each.ssh and not each.console for each in verdicts)
+    both = sum(each.ssh is True and each.console for each in verdicts)
+    neither = sum(each.ssh is False and not each.console for each in verdicts)
     laxer = [each for each in verdicts if each.is_laxer]
     only = [each for each in verdicts if each.is_only_ssh]
+    unjudged = sum(not each.is_judged for each in verdicts)
     unnamed = [each for each in only if not each.is_named]
     return (
         f"{len(verdicts)} cells in {time.monotonic() - begun:.0f} s: both {both}, neither {neither}, only the console "
-        f"{len(laxer)}, only ssh {len(only)}, of which without a name {len(unnamed)}"
+        f"{len(laxer)}, only ssh {len(only)}, of which without a name {len(unnamed)}, not judged {unjudged}"
     )

@@ -44,19 +44,21 @@ LISTS = [tuple(chosen) for size in range(4) for chosen in combinations(_KINDS, s
 @pytest.mark.parametrize("known", LISTS, ids=" ".join)
 @pytest.mark.parametrize("marker", ["", "authority", "revoked"])
 def test_host_keys_are_asked_for_as_ssh_does(
-    sshd: Sshd, keys: dict[str, str], tmp_path: Path, known: tuple[str, ...], marker: str
+    shared_sshd: Sshd, keys: dict[str, str], tmp_path: Path, known: tuple[str, ...], marker: str
 ) -> None:
-    name = f"[127.0.0.1]:{sshd.port}"
+    name = f"[127.0.0.1]:{shared_sshd.port}"
     lines = [f"{name} {keys[kind]}" for kind in reversed(known)] + [f"127.0.0.1 {keys['rsa']}"]
     lines += [f"@cert-authority * {keys['authority']}"] if marker == "authority" else []
     lines += [f"@revoked * {keys[kind]}" for kind in known[:1]] if marker == "revoked" else []
-    assert_same_order(sshd, tmp_path, lines, "")
+    assert_same_order(shared_sshd, tmp_path, lines, "")
 
 
 @pytest.mark.parametrize("value", ["rsa-sha2-512,ssh-ed25519", "+ssh-rsa", "^rsa-sha2-512", "ssh-ed25519"])
-def test_a_stated_order_is_kept_as_ssh_keeps_it(sshd: Sshd, keys: dict[str, str], tmp_path: Path, value: str) -> None:
-    lines = [f"[127.0.0.1]:{sshd.port} {keys['ecdsa']}"]
-    assert_same_order(sshd, tmp_path, lines, f"HostKeyAlgorithms {value}")
+def test_a_stated_order_is_kept_as_ssh_keeps_it(
+    shared_sshd: Sshd, keys: dict[str, str], tmp_path: Path, value: str
+) -> None:
+    lines = [f"[127.0.0.1]:{shared_sshd.port} {keys['ecdsa']}"]
+    assert_same_order(shared_sshd, tmp_path, lines, f"HostKeyAlgorithms {value}")
 
 
 def assert_same_order(sshd: Sshd, tmp_path: Path, lines: list[str], option: str) -> None:

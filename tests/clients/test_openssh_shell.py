@@ -19,7 +19,7 @@ from console.clients.openssh_shell import OpensshShell
 from console.domain.environment import Host, SshTarget
 from console.errors import AuthenticationError, HostKeyError, UnreachableError, UsageError
 from console.services.threads.loop import SystemClock
-from tests.clients.conftest import Jump, keygen, shell_by
+from tests.clients.conftest import Jump, free_port, keygen, shell_by
 from tests.source import ROOT
 from tests.waiting import eventually
 
@@ -27,6 +27,12 @@ from tests.waiting import eventually
 def children(pid: int) -> list[int]:
     found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
     return [int(each) for each in found.split()]
+
+
+def listening() -> set[int]:
+    """The ports of this machine on which something listens."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(words[1].rpartition(":")[2], 16) for words in lines if words[3] == "0A"}
 
 
 def link_of(shell: OpensshShell) -> MuxLink:
@@ -132,17 +138,18 @@ def test_nothing_of_the_operator_s_configuration_lends_or_weakens(tmp_path: Path
 
 
 def test_forwards_and_commands_of_the_configuration_are_not_set_up(jump: Jump, tmp_path: Path) -> None:
+    port = free_port()
     jump.write(
         inner=(
-            "RemoteCommand touch /nowhere", "LocalForward 127.0.0.1:18080 127.0.0.1:1", "PermitLocalCommand yes",
+            "RemoteCommand touch /nowhere", f"LocalForward 127.0.0.1:{port} 127.0.0.1:1", "PermitLocalCommand yes",
             f"LocalCommand touch {tmp_path}/local", "ControlMaster auto", f"ControlPath {tmp_path}/theirs",
             "ForkAfterAuthentication yes",
         )
     )  # fmt: skip
     shell = shell_by(jump.config)
     assert shell.run("echo fine").stdout == b"fine\n"
-    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=False).stdout
-    assert ":18080 " not in listening
+    assert jump.inner.port in listening(), "what listens is seen"
+    assert port not in listening()
     assert not (tmp_path / "local").exists() and not (tmp_path / "theirs").exists()
     shell.close()
 

@@ -111,6 +111,7 @@ def test_a_long_stream_is_whole(shell: LinkShell) -> None:
     assert data == b"".join(b"line %d of a stream that has many\n" % n for n in range(3000))
 
 
+@pytest.mark.deadline
 def test_many_threads_share_one_shell(shell: LinkShell) -> None:
     with ThreadPoolExecutor(12) as pool:
         done = list(pool.map(lambda n: shell.run(f"echo {n}").stdout, range(48)))

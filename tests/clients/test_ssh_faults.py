@@ -95,7 +95,7 @@ def test_a_peer_that_takes_no_bytes_ends_the_writer(sshd: Sshd, hurried: None) -
         begun = time.monotonic()
         with pytest.raises(UnreachableError):
             shell.put("/tmp/never-written", (b"x" * 65536 for _ in range(1000)), deadline=60)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 30, "long before its deadline"
         shell.close()
 
 

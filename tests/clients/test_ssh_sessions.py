@@ -25,6 +25,7 @@ def one_session(tmp_path: Path, sshd: Sshd) -> Iterator[LinkShell]:
     server.stop()
 
 
+@pytest.mark.deadline
 def test_a_session_that_has_just_ended_and_is_still_counted_is_waited_for(one_session: LinkShell) -> None:
     assert [one_session.run(f"echo {n}").stdout for n in range(50)] == [b"%d\n" % n for n in range(50)]
     assert len(one_session._links.members) == 1, "one after the other needs one connection"
