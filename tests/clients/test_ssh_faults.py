@@ -51,6 +51,7 @@ def _blackhole(sshd: Sshd, limit: float) -> float:
         took = time.monotonic() - begun
         with pytest.raises(ConnectionResetError, match="no answer for"):
             tunnel.recv(1)
+        tunnel.close()
         assert not shell.connected()
         proxy.forward()
         eventually(works(lambda: shell.run("echo back", deadline=10), UnreachableError), 15)
