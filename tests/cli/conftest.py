@@ -53,9 +53,10 @@ def answer(script: str) -> Any:
 def looked(script: str, *argv: str) -> str:
     """The answer to a look at a host's processes: one of them, and what supervisord says."""
     nonce = re.findall(r"nonce='?(\w+)", script)[0]
-    lines = ["process 9 1 5 33", *(f"argument {word}" for word in argv), "answered"]
-    lines += [*(f"status {line}" for line in STATUS.splitlines()), "end"]
-    return "".join(f"{nonce} {line}\n" for line in lines)
+    printed = "".join(f"{word}\n" for word in argv)
+    lines = ["answered", *(f"status {line}" for line in STATUS.splitlines()), "end"]
+    marked = "".join(f"{nonce} {line}\n" for line in lines)
+    return f"{nonce} process 9 1 5 33\n{nonce} arguments\n{printed}\n{marked}"
 
 
 class World:

@@ -152,7 +152,9 @@ NO_SUPERVISOR = "refused there is no command supervisorctl"
 
 
 def process(*words: str, cwd: str = "") -> tuple[str, ...]:
-    return ("process 9 1 5 33", *(f"argument {word}" for word in ("php", *words)), *([f"cwd {cwd}"] if cwd else ()))
+    """One process; what a program prints, which is not marked, is indented."""
+    links = [f" lrwxrwxrwx 1 app app 0 Jan  1 00:00 /proc/9/cwd -> {cwd}"] if cwd else []
+    return ("process 9 1 5 33", "arguments", *(f" {word}" for word in ("php", *words)), " ", "links", *links)
 
 
 class FakeHosts:
@@ -174,7 +176,8 @@ class FakeHosts:
             mark = re.findall(r"nonce='?(\w+)", script)[0]
             asked = "/etc/supervisord.conf" in script
             lines = [each for each in self.lines if asked or not each.startswith(("file", "setting"))]
-            return "".join(f"{mark} {line}\n" for line in [*lines, "end"]).encode()
+            told = [line[1:] if line.startswith(" ") else f"{mark} {line}" for line in [*lines, "end"]]
+            return "".join(f"{line}\n" for line in told).encode()
 
         return said
 
