@@ -262,7 +262,7 @@ def test_retry_and_forget_of_marked_jobs(idle: Lab, console: Command) -> None:
     with screens.open_screen(console) as terminal:
         terminal.wait_for(lambda text: screens.lives(text) and f"4 Failed jobs  {len(there)} " in text, 60)
         terminal.press("4", "v")
-        terminal.wait_for("when job", 10)
+        terminal.wait_for("when queue", 10)
         by_keys(terminal, "r", "Retry failed jobs")
         screens.wait_for_end(terminal, 1, "retry")
         retried = there - table(idle)
@@ -291,7 +291,7 @@ def test_a_job_that_went_meanwhile_is_told_apart(idle: Lab, console: Command) ->
     with screens.open_screen(console) as terminal:
         terminal.wait_for(lambda text: screens.lives(text) and "4 Failed jobs  7 " in text, 60)
         terminal.press("4", "v")
-        terminal.wait_for("when job", 10)
+        terminal.wait_for("when queue", 10)
         newest, next_one = (str(row[0]) for row in idle.sql("select uuid from failed_jobs order by id desc limit 2"))
         terminal.press("g", "space", "space", "r")
         terminal.wait_for("2 failed jobs", 20)
