@@ -184,7 +184,8 @@ class BracketingKind(StepKind, Protocol):
         ...
 
     def after(self, context: StepContext, host: str, noted: Mapping[str, Json], ended: Performed) -> Performed:
-        """The end, judged anew. Never called for an unknown one."""
+        """The end, judged anew. Never called for an unknown one. `noted` is of the last attempt, with its number as
+        `attempt`."""
         ...
 
 

@@ -52,6 +52,9 @@ def migrations_after(context: StepContext, host: str, noted: Mapping[str, Json],
     """The end, with the number of migrations that were recorded meanwhile in `data`, where both numbers are known."""
     if not isinstance(context.step.params.get(COUNTS), dict) or ended.outcome not in (Outcome.OK, Outcome.FAILED):
         return ended
+    if noted.get("attempt") != 1:
+        # What an earlier attempt has run is in the number that was read before this one.
+        return replace(ended, detail=ended.detail or "how many migrations ran is not known: it took several attempts")
     before, (after, why) = noted.get(_BEFORE), _count(context, host)
     if after is None:
         return replace(ended, detail=ended.detail or f"how many migrations ran is not known: {why}")

@@ -6,14 +6,18 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from console.domain.actions import StepSpec
+from console.domain.performed import Performed
 from console.domain.runs import Outcome, RunView
 from console.present.aftermath import aftermath, migrated
 from console.present.run_end import ending_lines
-from console.steps.migrations import counted
+from console.steps.migrations import COUNTS, counted, migrations_after, migrations_before
+from tests.fakes import FakeReach, FakeShell
 from tests.services.running.stage import HOSTS, Stage, action, step
 
 # An artisan whose database is a file: `migrate` records each line of `pending`, and fails at the word `broken`.
@@ -114,6 +118,17 @@ def test_a_migration_that_failed_behind_others_is_told(stage: Stage) -> None:
     files(stage, ran="", pending="one\nbroken\n")
     _, view = stage.run(stage.plan(action(MIGRATE)))
     assert migrated(view.steps[0]) == ("1 migration ran, another may have run in part", True)
+
+
+@pytest.mark.parametrize(("attempt", "data"), [(1, {"migrated": 0}), (2, {})])
+def test_what_an_earlier_attempt_ran_is_not_left_out_of_a_number(attempt: int, data: dict[str, int]) -> None:
+    shell = FakeShell("web1", lambda _: b"  one ........ [1] Ran\n")
+    shell.connect()
+    planned = SimpleNamespace(params={COUNTS: {"web1": "php artisan migrate:status"}})
+    context: Any = SimpleNamespace(step=planned, reach=FakeReach(shells={"web1": shell}))
+    noted = {**migrations_before(context, "web1"), "attempt": attempt}
+    ended = migrations_after(context, "web1", noted, Performed(outcome=Outcome.OK))
+    assert ended.data == data and ("several attempts" in ended.detail) == (attempt > 1)
 
 
 @pytest.mark.parametrize(

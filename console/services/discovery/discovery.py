@@ -65,6 +65,7 @@ class Discovery:
         self._found: _Discovered | None = None
         self._overridden: AppFacts | None = None
         self._failed: tuple[float, OpsconsoleError] | None = None
+        self._untold: tuple[float, OpsconsoleError] | None = None
         self._forgotten = -math.inf
 
     def facts(self) -> AppFacts:
@@ -94,13 +95,17 @@ class Discovery:
             sql, redis = facts.sql.values(), facts.redis.values()
             if not (any(target.withheld for target in sql) or any(target.withheld for target in redis)):
                 return facts
+            if self._untold is not None and self._clock.monotonic() - self._untold[0] < _FAILED_AGAIN:
+                raise self._untold[1]
             asked = self._ask(probe=True)
             found = learned(asked)
             if found.problem or not found.known:
-                raise RemoteError(
+                error = RemoteError(
                     f"{self._environment.primary().name}: the passwords of its databases could not be read: "
                     f"{found.problem or 'the application did not tell them'}"
                 )
+                self._untold = (self._clock.monotonic(), error)
+                raise error
             self._found = _Discovered(found.facts(asked), asked.signature, asked, self._clock.monotonic())
             self._overridden = None
             return self.facts()
@@ -132,7 +137,7 @@ class Discovery:
             self._forgotten = now
             self._found = None
             self._overridden = None
-            self._failed = None
+            self._failed = self._untold = None
             try:
                 self._file.unlink(missing_ok=True)
             except OSError:

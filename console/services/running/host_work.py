@@ -72,7 +72,7 @@ class Performer:
             return ended
         if work.conclude is not None:
             intent = self._journal.last(StepIntended, step=work.step, host=host)
-            ended = work.conclude(intent.more if intent else {}, ended)
+            ended = work.conclude({**intent.more, "attempt": intent.attempt} if intent else {}, ended)
         return self._finish(work, ended)
 
     def aborted(self, work: Work) -> bool:

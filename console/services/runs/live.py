@@ -65,6 +65,8 @@ class LiveRuns:
         self._seen: dict[int, None] = {}
         """The runs that `view` was asked for, the one asked for last at the end."""
         self._alive: dict[int, bool] = {}
+        self._last_words: dict[int, str] = {}
+        """How the newest runner of a run ended that has none any more: found out by the thread, only shown by a screen."""
         self._changed = -1
         self._turns = 0
         self._loop = Loop("runs", self._turn, clock=self._clock, crashed=lambda _error: None)
@@ -229,6 +231,7 @@ class LiveRuns:
                 self._seen.pop(run, None)
                 self._control.runners.forget(run)
                 self._alive.pop(run, None)
+                self._last_words.pop(run, None)
                 del self._views[run], self._rows[run]
             if gone:
                 self._tails = {key: tail for key, tail in self._tails.items() if key[0] not in gone}
@@ -256,9 +259,15 @@ class LiveRuns:
             if grown and living is False:
                 # A runner takes the lease before it writes: it may have taken it after our last look, so look again.
                 living = self._control.runners.living(run)
+            words = self._last_words.get(run, "")
+            if living is not False or view.outcome is not None:
+                words = ""
+            elif grown or self._alive.get(run, True):
+                words = self._control.runners.ended(run)
             with self._lock:
                 self._views[run] = view
                 self._tails.update(tails)
+                self._last_words[run] = words
                 if living is not None:
                     self._alive[run] = living
         return grown
@@ -276,8 +285,8 @@ class LiveRuns:
 
     def _with_liveness(self, view: RunView) -> RunView:
         living = self._alive.get(view.run, True)
-        ended = self._control.runners.ended
-        return as_seen(self._rows[view.run], view, living=living, now=self._clock.now(), ended=ended)
+        words = self._last_words.get(view.run, "")
+        return as_seen(self._rows[view.run], view, living=living, now=self._clock.now(), ended=lambda _: words)
 
 
 def _needs_met(action: Action, environment: Environment) -> bool:

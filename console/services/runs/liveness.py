@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from console.domain.left_down import waiting_words
 from console.domain.policy import ABANDONED
 from console.domain.runs import Question, RunRow, RunState, RunView
+from console.errors import OpsconsoleError
 from console.ports import Clock
 from console.services.runs.leases import Pulse, beats, surely_gone, surely_there
 
@@ -87,11 +88,15 @@ class Runners:
             return pulse.living()
 
     def ended(self, run: int) -> str:
-        """How the newest runner ended, in words, of a run that has none; empty when nothing is known of it."""
+        """How the newest runner ended, in words, of a run that has none; empty when nothing is known of it, also because
+        that could not be read. Of a runner that gave its lease up nobody knows which process it was."""
         if self._end is None:
             return ""
-        lease = self._leases.read(lease_name(run))
-        return self._end(run, lease.holder if lease is not None else "")
+        try:
+            lease = self._leases.read(lease_name(run))
+            return self._end(run, lease.holder) if lease is not None else ""
+        except (OpsconsoleError, OSError):
+            return ""
 
     def doubtful(self, run: int) -> bool:
         """Whether the run's lease has a holder that cannot be seen from here, neither alive nor gone; at once."""

@@ -56,7 +56,8 @@ def noted_life(run: int) -> Iterator[list[int]]:
 
 def runner_end(state_path: Path, run: int, holder: str = "") -> str:
     """How the newest runner of the run ended, and its last words; empty when nothing is known of it. Only of a runner
-    that is known to be gone. `holder` is who has the run's lease still: what another one wrote says nothing of it."""
+    that is known to be gone. `holder` is who has the run's lease still: what another one wrote says nothing of it. It
+    is left out only by whoever has just started the runner that this log is of."""
     pid, restarted = process_of(holder)
     if restarted:
         return "this machine was restarted"
@@ -68,7 +69,7 @@ def runner_end(state_path: Path, run: int, holder: str = "") -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    if not size:
+    if not size and not holder:
         return f"its log {log} is empty" + (_full(log) or ", so it ended before it began")
     began = list(_BEGAN.finditer(text))
     if holder and (not began or pid != int(began[-1][1])):

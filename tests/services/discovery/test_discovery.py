@@ -102,9 +102,13 @@ def test_passwords_that_the_host_does_not_tell_any_more_are_an_error(tmp_path: P
     setup = Setup(tmp_path, env="APP_ENV=production\n")
     with_php(setup, DOCUMENT)
     setup.discovery().facts()
-    (tmp_path / "php").write_text("#!/bin/sh\nexit 1\n")
-    with pytest.raises(RemoteError, match="the passwords of its databases could not be read"):
-        setup.discovery().with_passwords()
+    (tmp_path / "php").write_text(f"#!/bin/sh\necho x >> {tmp_path}/php.calls\nexit 1\n")
+    found, before = setup.discovery(), calls(setup)
+    for seconds, asked in ((0, 1), (4, 1), (2, 2)):
+        setup.clock.advance(seconds)
+        with pytest.raises(RemoteError, match="the passwords of its databases could not be read"):
+            found.with_passwords()
+        assert calls(setup) == before + asked, "PHP is not started again at once"
 
 
 def test_a_memory_that_others_could_have_written_is_not_believed(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def control_on(
     actions: tuple[Action, ...] = (action(step("one", "true")),),
     leases: Leases | None = None,
     clock: Clock | None = None,
+    runner_end: Callable[[int, str], str] | None = None,
 ) -> RunControl:
     """The control of runs over the stage's state, for its operator."""
     return RunControl(
@@ -60,6 +61,7 @@ def control_on(
             operator=OPERATOR,
             clock=clock or stage.clock,
             start=start,
+            runner_end=runner_end,
         )
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 import pytest
 
@@ -15,6 +15,7 @@ from console.domain.event_codec import decode_payload
 from console.domain.events import RunStarted
 from console.domain.runs import Event as RunEvent
 from console.domain.runs import EventKind, RunState
+from console.errors import StateError
 from console.ports import Clock, Lease
 from console.services.planning.planner import as_offered
 from console.services.records.windows import SessionWindows
@@ -53,10 +54,20 @@ class Watcher:
         self.leases = WatchedLeases(stage.database)
         self.seen: list[RunState] = []
         self.started: list[int] = []
+        self.asked_ends: list[str] = []
+        self.end: str | StateError = ""
         windows = SessionWindows(WindowRows(stage.database), stage.audit, OPERATOR, "s", stage.clock)
-        control = control_on(stage, windows, self.started.append, leases=self.leases, clock=clock)
+        control = control_on(
+            stage, windows, self.started.append, leases=self.leases, clock=clock, runner_end=self._runner_end
+        )
         self.runs = LiveRuns(control, self._published)
         self.run = confirmed(stage)
+
+    def _runner_end(self, _run: int, _holder: str) -> str:
+        self.asked_ends.append(current_thread().name)
+        if isinstance(self.end, StateError):
+            raise self.end
+        return self.end
 
     def _published(self, key: tuple[str, ...]) -> None:
         if key[0] == "run":
@@ -119,6 +130,41 @@ def test_a_runner_that_is_gone_is_said_to_be(watcher: Watcher) -> None:
     eventually(lambda: RunState.NEEDS_OPERATOR in watcher.seen)
     question = watcher.runs.view(watcher.run).question
     assert question is not None and question.choices == ("resume", "abort")
+
+
+GONE_HOLDER = new_holder().rpartition(" ")[0].rpartition(" ")[0] + " 0 x"
+"""A process of this machine that is no more: its number was given to another one since."""
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("it was killed", "Its runner is gone: it was killed. Resume"),
+        (StateError("busy"), "Its runner is gone. Resume"),
+    ],
+)
+def test_how_a_runner_ended_is_found_out_once_and_never_while_drawing(
+    watcher: Watcher, end: str | StateError, said: str
+) -> None:
+    watcher.end = end
+    watcher.leases.take(lease_name(watcher.run), GONE_HOLDER)
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.runs.start_following()
+    eventually(lambda: RunState.NEEDS_OPERATOR in watcher.seen)
+    watcher.looked()
+    for shown in (watcher.runs.view(watcher.run), watcher.runs.current("lab")):
+        assert shown is not None and shown.question is not None and shown.question.text.startswith(said)
+    assert watcher.asked_ends == ["opsconsole-runs"]
+
+
+def test_a_runner_that_gave_up_its_lease_is_not_given_the_end_of_another(watcher: Watcher) -> None:
+    watcher.end = "it was killed"
+    watcher.note(EventKind.RUN_STARTED)
+    watcher.runs.start_following()
+    eventually(lambda: RunState.NEEDS_OPERATOR in watcher.seen)
+    question = watcher.runs.view(watcher.run).question
+    assert question is not None and question.text.startswith("Its runner is gone. Resume")
+    assert watcher.asked_ends == []
 
 
 def test_a_runner_that_died_on_another_machine_is_noticed_and_replaced_by_whoever_speaks(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_runner_that_dies_at_once_leaves_its_last_words(tmp_path: Path) -> Non
     (tmp_path / "state").mkdir(mode=0o700)
     start_runner(7, config=config, state_path=tmp_path / "state")
     log = runner_log(tmp_path / "state", 7)
-    eventually(lambda: "there is no run 7" in log.read_text(), seconds=30)
+    eventually(lambda: "names those there are" in log.read_text(), seconds=30)
     assert runner_end(tmp_path / "state", 7) == (
         "it ended with exit status 2; its last words: there is no run 7; "
         f"`opsconsole runs list --config {config}` names those there are"
@@ -65,6 +65,8 @@ def test_a_full_disk_is_told_to_whoever_looks(tmp_path: Path, monkeypatch: pytes
 
 def test_nothing_is_said_of_a_runner_that_another_account_or_machine_had(tmp_path: Path) -> None:
     assert runner_end(tmp_path, 7) == ""
+    logged(tmp_path, "")
+    assert runner_end(tmp_path, 7, new_holder()) == ""
     logged(tmp_path, "runner 5 of run 7 began\nrunner 5 ended with exit status 1\n")
     machine, boot, _, born, token = new_holder().split(" ")
     assert runner_end(tmp_path, 7, f"{machine} {boot} 5 {born} {token}") == "it ended with exit status 1"
