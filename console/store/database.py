@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -126,21 +126,45 @@ def _refuse_emptied(path: Path) -> None:
     runs and the audit must not begin anew without anybody noticing. One that another process is just making has its
     tables within moments."""
     until = time.monotonic() + _BIRTH_SECONDS
-    while path.stat().st_size == 0:
-        if time.monotonic() > until:
-            break
+    seen = found = _empty(path)
+    while found is not None and time.monotonic() < until:
         time.sleep(0.05)
-    else:
+        found = _empty(path)
+    if found is None and path.exists():
         return
     aside = path.with_name(f"{path.name}.empty-{time.strftime('%Y%m%d%H%M%S')}")
-    for ending in ("", "-wal", "-shm", "-journal"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    if found is None or found != seen or _empty(path) != seen or not _moved(path, aside):
+        # Another command was quicker, and what is there now, if anything, may be the new one.
+        raise StateError(
+            f"the state database {harmless(str(path))} was removed or replaced while it was being opened",
+            done="nothing was changed",
+            fix="start opsconsole again",
+        )
+    for ending in ("-wal", "-shm", "-journal"):
+        _moved(path.with_name(path.name + ending), aside.with_name(aside.name + ending))
     raise StateError(
-        f"the state database {harmless(str(path))} was empty: runs, marks and the audit that it held are not in it",
+        f"the state database {harmless(str(path))} was empty: "
+        "if it held runs, marks and audit, they are not in the new one",
         done=f"it was put aside as {harmless(str(aside))}; nothing else was changed",
         fix="put a copy of it back; else the next start makes a new one, and `audit verify` finds what witnesses know",
     )
+
+
+def _empty(path: Path) -> tuple[int, int] | None:
+    """Which file is there without a byte in it; None when there is none, or one that has some."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_size == 0 else None
+
+
+def _moved(path: Path, aside: Path) -> bool:
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -184,7 +186,7 @@ def test_an_emptied_database_is_put_aside_and_told_once(tmp_path: Path, monkeypa
         open_database(tmp_path / "state")
     (aside,) = (tmp_path / "state").glob("state.db.empty-*")
     assert str(caught.value).splitlines() == [
-        f"the state database {file} was empty: runs, marks and the audit that it held are not in it",
+        f"the state database {file} was empty: if it held runs, marks and audit, they are not in the new one",
         f"it was put aside as {aside}; nothing else was changed",
         "put a copy of it back; else the next start makes a new one, and `audit verify` finds what witnesses know",
     ]
@@ -192,14 +194,46 @@ def test_an_emptied_database_is_put_aside_and_told_once(tmp_path: Path, monkeypa
     open_database(tmp_path / "state").close()
 
 
-def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+def test_a_database_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.store.database._BIRTH_SECONDS", 60)
     directory = tmp_path / "state"
     directory.mkdir(mode=0o700)
     (directory / "state.db").touch(mode=0o600)
-    maker = threading.Timer(0.3, lambda: sqlite3.connect(directory / "state.db").execute("PRAGMA user_version = 1"))
+
+    def make() -> None:
+        with closing(sqlite3.connect(directory / "state.db")) as connection:
+            connection.execute("PRAGMA user_version = 1")
+
+    maker = threading.Timer(0.3, make)
     maker.start()
     open_database(directory).close()
     maker.join()
+    assert not list(directory.glob("*.empty-*"))
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_emptied_database_that_another_command_puts_aside_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    file = directory / "state.db"
+    file.touch(mode=0o600)
+
+    def put_aside(_: float) -> None:
+        if not (directory / "other").exists():
+            file.rename(directory / "other")
+            if replaced:
+                file.touch(mode=0o600)
+
+    monkeypatch.setattr("console.store.database._BIRTH_SECONDS", 0.1)
+    clock = SimpleNamespace(monotonic=time.monotonic, strftime=time.strftime, sleep=put_aside)
+    monkeypatch.setattr("console.store.database.time", clock)
+    with pytest.raises(StateError, match="removed or replaced while it was being opened") as caught:
+        open_database(directory)
+    assert caught.value.done == "nothing was changed" and file.exists() == replaced
     assert not list(directory.glob("*.empty-*"))
 
 

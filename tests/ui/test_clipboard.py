@@ -41,6 +41,7 @@ def tmux(tmp_path: Path) -> Iterator[dict[str, str]]:
     subprocess.run(["tmux", "-S", str(socket), "kill-server"], check=False)
 
 
+@pytest.mark.deadline
 def test_inside_tmux_its_buffer_has_the_text_before_it_is_called_copied(tmux: dict[str, str]) -> None:
     desk = Desk(tmux)
     desk.clipboard.copy("opsconsole runs show 42 ✓")

@@ -66,7 +66,7 @@ class LiveRuns:
         """The runs that `view` was asked for, the one asked for last at the end."""
         self._alive: dict[int, bool] = {}
         self._last_words: dict[int, str] = {}
-        """How the newest runner of a run ended that has none any more: found out by the thread, only shown by a screen."""
+        """How the newest runner ended, of runs that have none any more: drawing only looks it up."""
         self._changed = -1
         self._turns = 0
         self._loop = Loop("runs", self._turn, clock=self._clock, crashed=lambda _error: None)

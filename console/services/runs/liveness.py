@@ -88,8 +88,8 @@ class Runners:
             return pulse.living()
 
     def ended(self, run: int) -> str:
-        """How the newest runner ended, in words, of a run that has none; empty when nothing is known of it, also because
-        that could not be read. Of a runner that gave its lease up nobody knows which process it was."""
+        """How the newest runner ended, in words, of a run that has none; empty when nothing is known of it, or nothing
+        could be read. Of a runner that gave its lease up nobody knows which process it was."""
         if self._end is None:
             return ""
         try:

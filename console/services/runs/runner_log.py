@@ -54,10 +54,10 @@ def noted_life(run: int) -> Iterator[list[int]]:
         _write(f"runner {os.getpid()} ended with exit status {status[0] if status else 0}")
 
 
-def runner_end(state_path: Path, run: int, holder: str = "") -> str:
+def runner_end(state_path: Path, run: int, holder: str = "", *, since: int = 0) -> str:
     """How the newest runner of the run ended, and its last words; empty when nothing is known of it. Only of a runner
     that is known to be gone. `holder` is who has the run's lease still: what another one wrote says nothing of it. It
-    is left out only by whoever has just started the runner that this log is of."""
+    is left out only by whoever has just started the runner, with the log's size before that as `since`."""
     pid, restarted = process_of(holder)
     if restarted:
         return "this machine was restarted"
@@ -65,12 +65,13 @@ def runner_end(state_path: Path, run: int, holder: str = "") -> str:
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
+            file.seek(max(since, size - _TAIL))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    if not size and not holder:
-        return f"its log {log} is empty" + (_full(log) or ", so it ended before it began")
+    if size <= since and not holder:
+        said = f"nothing was added to its log {log}" if since else f"its log {log} is empty"
+        return said + (_full(log) or ", so it ended before it began")
     began = list(_BEGAN.finditer(text))
     if holder and (not began or pid != int(began[-1][1])):
         return ""

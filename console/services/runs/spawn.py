@@ -27,6 +27,7 @@ def start_runner(run: int, *, config: Path, state_path: Path) -> None:
         make_directory(log.parent)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as stream:
+            before = os.fstat(stream.fileno()).st_size
             process = subprocess.Popen(
                 [*_scope(), *command],
                 stdin=subprocess.DEVNULL,
@@ -45,7 +46,7 @@ def start_runner(run: int, *, config: Path, state_path: Path) -> None:
         raise OpsconsoleError(
             f"The runner of run {run} ended with {code} before it began.",
             done="Nothing was changed.",
-            fix=f"Its log is {log}; {runner_end(state_path, run)}.",
+            fix=f"Its log is {log}; {runner_end(state_path, run, since=before)}.",
         )
 
 

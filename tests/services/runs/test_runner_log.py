@@ -54,6 +54,16 @@ def test_how_it_ended(tmp_path: Path, text: str, said: str) -> None:
     assert runner_end(tmp_path, 7) == said
 
 
+def test_what_earlier_runners_wrote_is_not_said_of_one_that_was_just_started(tmp_path: Path) -> None:
+    earlier = "runner 5 of run 7 began\nrunner 5 ended with exit status 1\n"
+    logged(tmp_path, earlier)
+    log = runner_log(tmp_path, 7)
+    said = f"nothing was added to its log {log}, so it ended before it began"
+    assert runner_end(tmp_path, 7, since=len(earlier)) == said
+    logged(tmp_path, earlier + "runner 6 of run 7 began\n")
+    assert runner_end(tmp_path, 7, since=len(earlier)) == "it was killed: it wrote no end"
+
+
 def test_a_full_disk_is_told_to_whoever_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged(tmp_path, "")
     log = runner_log(tmp_path, 7)
