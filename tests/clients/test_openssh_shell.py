@@ -246,6 +246,7 @@ def test_nothing_is_left_of_a_console_that_is_killed(jump: Jump) -> None:
     eventually(lambda: jump.bastion.sessions() == [])
 
 
+@pytest.mark.deadline
 def test_a_command_at_its_deadline_is_ended_on_the_host(jump: Jump, tmp_path: Path) -> None:
     shell = shell_by(jump.config)
     shell.connect()
