@@ -213,7 +213,17 @@ def test_nothing_but_textual_and_the_standard_library_is_loaded_before_the_first
     assert third_party - of_textual - of_python == set()
     ours = {name for name in json.loads(found.read_text()) if name.startswith("console.")}
     layers = {name.split(".")[1] for name in ours}
-    assert layers <= {"ui", "domain", "present", "ports", "errors", "services", "resources", "own_directories"}
+    assert layers <= {
+        "ui",
+        "domain",
+        "present",
+        "ports",
+        "errors",
+        "services",
+        "resources",
+        "own_directories",
+        "own_commands",
+    }
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------

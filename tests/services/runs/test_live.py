@@ -79,7 +79,7 @@ def test_start_follow_and_read(stage: Stage) -> None:
         eventually(lambda: screen.runs.view(run).outcome is Outcome.OK)
         assert screen.runs.output(run, "one", "web1").data == b"hello\n"
         eventually(lambda: screen.runs.current("lab") is not None)
-        assert ("run", str(run)) in screen.published
+        eventually(lambda: ("run", str(run)) in screen.published)
         eventually(lambda: ("runs", "lab") in screen.published)
         with pytest.raises(UsageError, match="has ended"):
             screen.runs.ask(run, "abort")
