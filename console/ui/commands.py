@@ -156,7 +156,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("logs", "logs.error", "e", "error(1)", "next error", "Next error"),
     _row("logs", "logs.error_before", "E", "error(-1)", "error before", "The error before"),
     _row("logs", "logs.bookmark", "b", "bookmark", "bookmark", "Bookmark the line"),
-    _row("logs", "logs.level", "v", "level", "level", "Raise the lowest level shown; at last, all"),
+    _row("logs", "logs.level", "v", "level", "level", "Raise the lowest level shown; last: all"),
     _row("logs", "logs.open", "enter", "open", "open", "Show the whole record"),
     _row("logs", "logs.filter", "slash", "filter", "filter", "Show lines with a text; /!text: without"),
     _row("logs", "logs.next", "n", "hunt(1)", "next", "Next line that matches"),
