@@ -74,7 +74,7 @@ def test_start_follow_and_read(stage: Stage) -> None:
     try:
         run = yes(stage, screen)
         assert screen.started == [run]
-        assert screen.runs.view(run).state is RunState.CONFIRMED
+        eventually(lambda: screen.runs.view(run).state is RunState.CONFIRMED)
         assert stage.runner(run).run() == 0
         eventually(lambda: screen.runs.view(run).outcome is Outcome.OK)
         assert screen.runs.output(run, "one", "web1").data == b"hello\n"
