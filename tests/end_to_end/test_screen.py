@@ -118,7 +118,7 @@ def test_hostile_text_reaches_no_terminal(screen: Terminal, seeded: tuple[Lab, S
     lab, _ = seeded
     lab.artisan(lab.node1, "lab:log", "--message=\x1b]52;c;eA==\x07 \u202egnp [/x] [@click=app.quit]y[/] end of it")
     screen.wait_for("end of it", 15)
-    jobs = re.findall(r"│[ ›]([A-Z]\w+) +[A-Z][^│]* ≥?\d+ +\w+ *│", screen.text)
+    jobs = re.findall(r"│[ ›]([A-Z]\w+) +[A-Z][^│]* \d+(?: +\w+)+ *│", screen.text)
     screen.press("4", *("j" * jobs.index("PrintLabel")), "enter")
     screen.wait_for("label 1", 15)
     screen.press("escape", "v")

@@ -206,8 +206,7 @@ def test_a_database_that_another_process_is_making_is_waited_for(
         with closing(sqlite3.connect(directory / "state.db")) as connection:
             connection.execute("PRAGMA user_version = 1")
 
-    maker = threading.Timer(0.3, make)
-    maker.start()
+    (maker := threading.Timer(0.3, make)).start()
     open_database(directory).close()
     maker.join()
     assert not list(directory.glob("*.empty-*"))
